@@ -1,0 +1,84 @@
+// What the site serves now: the active release with its trees in memory, as one immutable snapshot.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/content/manifest.h"
+#include "common/content/release.h"
+#include "common/content/signature.h"
+#include "common/store/content_store.h"
+#include "common/store/state_store.h"
+
+namespace farboot {
+
+/// One file as a request finds it. Keeps its tree alive.
+struct CatalogFile {
+  std::shared_ptr<const Manifest> tree;
+  const FileEntry* entry = nullptr;
+  Digest manifest;
+};
+
+/// A release with its manifests loaded. Immutable; shared by the requests that began with it.
+struct Snapshot {
+  Digest digest;  ///< of the release document
+  Release release;
+  std::map<Digest, std::shared_ptr<const Manifest>> trees;  ///< every manifest the release names
+
+  /// A file of one of the release's trees. nullopt-like: entry is nullptr if there is none.
+  CatalogFile find(const Digest& manifest, std::string_view path) const;
+};
+
+/// Loads the manifests of a release from the store. Blocks. Errors: not_found, invalid, corrupt.
+Result<std::shared_ptr<const Snapshot>> load_snapshot(const ContentStore& store,
+                                                      const SignedDocument& release);
+
+/// The catalog on disk (StateStore keys below) and in memory. Everything is called on the loop,
+/// except where it says "blocks": those on the disk pool or before the loop runs.
+///
+///   catalog/active, catalog/previous, catalog/staged   encode_signed() of a release document
+///   catalog/pin/<attempt>                               hex manifest digests an install under way
+///   needs
+class Catalog {
+ public:
+  Catalog(const ContentStore& content, StateStore& state);
+
+  /// Reads back what was active. A site that never had a release has no snapshot, which is no
+  /// error. Blocks: before the loop runs. Errors: only if the state cannot be read at all.
+  Result<void> open();
+
+  /// What requests use. nullptr: nothing is active yet. Loop only.
+  std::shared_ptr<const Snapshot> active() const { return active_; }
+
+  /// Makes `next` active and what was active `previous`, durably (one transaction). Blocks: disk
+  /// pool. Then call `publish` on the loop. Activating what is active already is harmless.
+  Result<void> commit_active(const SignedDocument& release);
+  void publish(std::shared_ptr<const Snapshot> next);
+
+  /// A file in an immutable tree: of the active release, of the previous one, or of a tree pinned
+  /// by an install under way. Loop only.
+  CatalogFile find_tree(const Digest& manifest, std::string_view path) const;
+
+  /// Keeps `tree` reachable by find_tree() until unpinned; `pin` names the install attempt. Loop
+  /// only; the caller has stored the pin durably.
+  void pin(std::string pin, Digest manifest, std::shared_ptr<const Manifest> tree);
+  void unpin(std::string_view pin);
+
+  /// Releases known on disk, for sync and sweep. Blocks.
+  struct Stored {
+    std::shared_ptr<const SignedDocument> active, previous, staged;
+  };
+  Result<Stored> stored() const;
+  Result<void> commit_staged(const SignedDocument& release);
+
+ private:
+  const ContentStore& content_;
+  StateStore& state_;
+  std::shared_ptr<const Snapshot> active_, previous_;
+  std::map<std::string, std::pair<Digest, std::shared_ptr<const Manifest>>, std::less<>> pins_;
+};
+
+}  // namespace farboot

@@ -1,0 +1,31 @@
+# One target carries every compiler flag; every room links it.
+add_library(farboot_flags INTERFACE)
+target_include_directories(farboot_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(farboot_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wswitch
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wextra-semi -Wformat=2 -fno-strict-aliasing
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
+if(FARBOOT_WERROR)
+  target_compile_options(farboot_flags INTERFACE -Werror)
+endif()
+if(FARBOOT_SANITIZE)
+  target_compile_options(farboot_flags INTERFACE -fsanitize=${FARBOOT_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(farboot_flags INTERFACE -fsanitize=${FARBOOT_SANITIZE})
+else()
+  target_compile_options(farboot_flags INTERFACE -fstack-protector-strong)
+  target_compile_definitions(farboot_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+  target_link_options(farboot_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(FARBOOT_FUZZ)
+  target_compile_options(farboot_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+# mold links the test binaries in a fraction of the time; a cross build may lack it.
+find_program(FARBOOT_MOLD mold)
+if(FARBOOT_MOLD AND NOT CMAKE_CROSSCOMPILING)
+  target_link_options(farboot_flags INTERFACE -fuse-ld=mold)
+endif()
+find_program(FARBOOT_CCACHE ccache)
+if(FARBOOT_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${FARBOOT_CCACHE})
+endif()

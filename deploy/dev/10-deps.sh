@@ -1,0 +1,52 @@
+# ./dev deps: the only place that installs anything. Debian 12 packages, nothing else.
+# shellcheck shell=bash
+
+deps_build="g++ cmake ninja-build ccache mold pkg-config git ca-certificates
+  libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev librocksdb-dev
+  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libexpat1-dev libyaml-cpp-dev
+  libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
+  prometheus-cpp-dev libzstd-dev libsystemd-dev openssl ipxe"
+deps_test="libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
+  python3 curl procps"
+deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base iproute2 nftables iputils-ping
+  python3 curl openssl tcpdump procps
+  rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
+  isolinux xorriso grub-common grub-efi-amd64-bin"
+deps_package="dpkg-dev systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
+deps_bench="nginx-light"
+
+# deps_missing PACKAGE...: those not installed
+deps_missing() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+  done
+}
+
+do_deps() {
+  local groups=("$@") group names wanted=() missing sudo=()
+  [ ${#groups[@]} -gt 0 ] || groups=(build test demo)
+  for group in "${groups[@]}"; do
+    names=deps_$group
+    [ -n "${!names:-}" ] || { echo "dev deps: no group '$group' (build test demo package bench)" >&2; return 2; }
+    # shellcheck disable=SC2206
+    wanted+=(${!names})
+  done
+  mapfile -t missing < <(deps_missing "${wanted[@]}" | sort -u)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  # No service may start by being installed (nginx would take port 80): policy-rc.d says no meanwhile.
+  local policy=/usr/sbin/policy-rc.d made=
+  if [ ! -e $policy ]; then
+    made=1
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+    "${sudo[@]}" chmod +x $policy
+  fi
+  local status=0
+  "${sudo[@]}" apt-get -qq update || status=$?
+  [ $status != 0 ] || DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get -qq install -y --no-install-recommends \
+    -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null || status=$?
+  [ -z "$made" ] || "${sudo[@]}" rm -f $policy
+  [ $status = 0 ] || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
+}

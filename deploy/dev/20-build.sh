@@ -1,0 +1,30 @@
+# ./dev build, unit, test
+# shellcheck shell=bash
+
+# build_tree PRESET [TARGET...]
+build_tree() {
+  local preset=$1
+  shift
+  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
+    { cat "build-$preset.log"; rm -f "build-$preset.log"; return 1; }
+  rm -f "build-$preset.log"
+  cmake --build "build/$preset" ${1:+--target "$@"}
+}
+
+do_build() {
+  do_deps build test
+  build_tree "${1:-dev}"
+}
+
+do_unit() {
+  do_deps build test
+  build_tree dev
+  ctest --test-dir build/dev -j "$(nproc)" -L 'unit|fuzz|fault' "$@"
+}
+
+do_test() {
+  do_deps
+  if declare -F do_lint_quick >/dev/null; then do_lint_quick; fi
+  build_tree dev
+  ctest --test-dir build/dev -j "$(nproc)" --output-on-failure
+}
