@@ -1,5 +1,5 @@
 # ./dev deps: the only place that installs anything. Debian 12 packages, nothing else.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 deps_build="g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev librocksdb-dev

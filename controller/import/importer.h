@@ -1,0 +1,51 @@
+// From an ISO, a directory or an HTTP(S)/file mirror of an install tree to chunks and a manifest.
+// Streams, keeps no temporary copy, checks every checksum the tree carries, may be interrupted and
+// repeated (chunks that are held are not written again).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/content/digest.h"
+#include "common/content/release.h"
+#include "common/store/content_store.h"
+
+namespace farboot {
+
+struct ImportRequest {
+  std::string source;  ///< path of an ISO or directory on this machine, or http(s):// / file:// URL
+  std::string name;    ///< is_name()
+  std::string tag;     ///< empty: from the tree's version
+  std::optional<Digest> sha256;  ///< of the ISO file itself
+};
+
+struct ImportProgress {
+  std::string step;                               ///< `reading`, `checking`
+  std::string path;                               ///< file under way
+  std::uint64_t files_done = 0, files_total = 0;  ///< total 0: not known yet
+  std::uint64_t bytes_done = 0, bytes_total = 0;
+};
+/// Called a few times a second at most. False cancels the import.
+using ImportWatcher = std::function<bool(const ImportProgress&)>;
+
+/// Blocks; run it on a thread of its own. Nothing becomes visible before it returns: the caller
+/// records the image. Errors: invalid, mismatch (naming the file and both digests), not_found,
+/// exhausted (with the numbers, before the first byte where the size is known), unavailable,
+/// cancelled.
+Result<Image> import_image(const ImportRequest& request, ContentStore& store,
+                           const ImportWatcher& watcher);
+
+/// Boot loaders: a folder as Debian's `ipxe` package installs it (/usr/lib/ipxe), an operator's own
+/// folder, or a .deb file. Returns the manifest (paths like `undionly.kpxe`) and what to warn of
+/// (an iPXE of 2019 that waits 16 s). Errors: not_found (names what it looked for), invalid.
+struct LoaderImport {
+  Digest manifest;
+  std::vector<std::string> files;
+  std::vector<std::string> warnings;
+};
+Result<LoaderImport> import_loaders(const std::string& source, ContentStore& store);
+
+}  // namespace farboot
