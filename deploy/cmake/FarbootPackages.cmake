@@ -14,7 +14,10 @@ find_package(Boost 1.81 REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+# Not by the name zstd: pkg-config would cache an empty zstd_INCLUDE_DIRS, and RocksDB's own Findzstd
+# then fails when CMake runs a second time.
+pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)
+add_library(PkgConfig::zstd ALIAS PkgConfig::libzstd)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 if(FARBOOT_TESTS)
