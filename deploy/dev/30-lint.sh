@@ -1,0 +1,54 @@
+# ./dev lint, fmt, hooks
+# shellcheck shell=bash
+
+# files_tracked PATTERN...: what git knows or would add, never what it ignores
+files_tracked() { git ls-files -z -co --exclude-standard -- "$@"; }
+
+# every shell script: *.sh, and what starts with a shell's shebang line
+files_shell() {
+  files_tracked '*.sh'
+  local file first
+  while IFS= read -r -d '' file; do
+    [ -f "$file" ] || continue
+    IFS= read -r first 2>/dev/null <"$file" || continue
+    case $first in '#!'*sh) printf '%s\0' "$file" ;; esac
+  done < <(files_tracked dev .ci 'deploy/**' 'tests/**' ':!*.sh' ':!*.py' ':!*.cc' ':!*.h')
+}
+
+# lint_step NAME COMMAND...: runs it, remembers that it failed
+lint_step() {
+  local name=$1
+  shift
+  "$@" || { echo "dev lint: $name failed" >&2; lint_failed=1; }
+}
+
+# Everything but clang-tidy; seconds.
+do_lint_quick() {
+  lint_failed=
+  files_tracked '*.cc' '*.h' | lint_step clang-format xargs -0 -r -n 40 -P "$(nproc)" clang-format --dry-run -Werror
+  files_shell | lint_step shellcheck xargs -0 -r shellcheck -x
+  lint_step "the house's rules" deploy/lint/lint.py
+  [ -z "$lint_failed" ]
+}
+
+lint_tidy() {
+  files_tracked 'common/**.cc' 'agent/**.cc' 'controller/**.cc' |
+    xargs -0 -r -n 1 -P "$(nproc)" clang-tidy --quiet -p build/dev 2>/dev/null
+}
+
+# ./dev lint [--quick]
+do_lint() {
+  do_deps build test
+  do_lint_quick
+  [ "${1:-}" != --quick ] || return 0
+  build_tree dev farboot_proto
+  lint_step clang-tidy lint_tidy
+  [ -z "$lint_failed" ]
+}
+
+do_fmt() { files_tracked '*.cc' '*.h' | xargs -0 -r clang-format -i; }
+
+do_hooks() {
+  git config core.hooksPath deploy/hooks
+  echo "git hooks: deploy/hooks (quick lint before a commit, subject length after)"
+}

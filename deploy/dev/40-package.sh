@@ -1,0 +1,38 @@
+# ./dev sysroot, ./dev package: Debian packages for amd64 and arm64
+# shellcheck shell=bash
+
+# What the arm64 build links, and what its unit tests need. Libraries only: the tools run here.
+sysroot_packages="libc6-dev libstdc++-12-dev libgcc-12-dev linux-libc-dev
+  libgrpc++-dev libgrpc-dev libprotobuf-dev libprotoc-dev librocksdb-dev
+  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libexpat1-dev libyaml-cpp-dev
+  libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
+  prometheus-cpp-dev libzstd-dev libsystemd-dev libgtest-dev libgmock-dev libbenchmark-dev"
+
+# ./dev sysroot [ARCH]: an extracted Debian 12 of that architecture to link against; made once, kept
+# in the user's cache, made anew when the list of packages changes.
+do_sysroot() {
+  local arch=${1:-arm64} dir stamp wanted
+  dir=$(sysroot_dir "$arch")
+  stamp=$dir/etc/farboot-sysroot
+  # shellcheck disable=SC2086
+  wanted=$(printf '%s\n' $sysroot_packages | sort | tr '\n' ' ')
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return 0; fi
+  do_deps package
+  echo "dev sysroot: extracting Debian 12 $arch into $dir"
+  rm -rf "$dir" "$dir.new"
+  mkdir -p "$(dirname "$dir")"
+  # shellcheck disable=SC2086
+  mmdebstrap --quiet --variant=extract --architectures="$arch" --mode="$(mmdebstrap_mode)" \
+    --include="$(printf '%s,' $sysroot_packages | sed 's/,$//')" bookworm "$dir.new"
+  # Absolute links would point at this machine.
+  find "$dir.new" -xdev -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
+    ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$dir.new$(readlink "$link")")" "$link"
+  done
+  # prometheus, gRPC and others name their tools in their CMake files; the tools run here, not there.
+  printf '%s' "$wanted" >"$dir.new/etc/farboot-sysroot"
+  mv "$dir.new" "$dir"
+}
+
+sysroot_dir() { echo "${FARBOOT_SYSROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/farboot-sysroots}/debian12-$1"; }
+
+mmdebstrap_mode() { if [ "$(id -u)" = 0 ]; then echo root; else echo unshare; fi; }

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Tests of deploy/lint/lint.py: each check finds what it is for, and leaves good code alone."""
+import os
+import sys
+import tempfile
+import unittest
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(TOP, "deploy", "lint"))
+import lint  # noqa: E402
+
+
+class LintTest(unittest.TestCase):
+    def check(self, name, files):
+        with tempfile.TemporaryDirectory() as top:
+            for path, text in files.items():
+                full = os.path.join(top, path)
+                os.makedirs(os.path.dirname(full), exist_ok=True)
+                with open(full, "w", encoding="utf-8") as file:
+                    file.write(text)
+            return list(lint.CHECKS[name](lint.Tree(top)))
+
+    def test_include_that_points_up_is_found(self):
+        found = self.check("includes", {"common/wire/dhcp.h": '#include "agent/dhcp/server.h"\n'})
+        self.assertEqual([(p, n) for p, n, _ in found], [("common/wire/dhcp.h", 1)])
+
+    def test_agent_may_not_include_controller(self):
+        found = self.check("includes", {"agent/main.cc": '#include "controller/pki/authority.h"\n'})
+        self.assertEqual(len(found), 1)
+
+    def test_library_stays_in_its_rooms(self):
+        found = self.check("includes", {"agent/http/a.cc": "#include <rocksdb/db.h>\n"})
+        self.assertEqual(len(found), 1)
+
+    def test_include_downwards_is_allowed(self):
+        found = self.check("includes", {"agent/http/routes.cc": '#include "agent/catalog/catalog.h"\n'
+                                        '#include "common/wire/http_range.h"\n#include <vector>\n'})
+        self.assertEqual(found, [])
+
+    def test_unknown_room_is_found(self):
+        self.assertEqual(len(self.check("includes", {"common/utils/a.h": "\n"})), 1)
+
+    def test_event_without_row_row_without_event_and_wrong_level(self):
+        doc = "| event | level | meaning |\n|---|---|---|\n| `a.b` | warn | x |\n| `z.z` | info | y |\n"
+        found = self.check("events", {"docs/log-events.md": doc, "common/base/a.cc":
+                                      'log::info("a.b", x); log::info(\n    "c.d");\n'})
+        text = " ".join(what for _, _, what in found)
+        self.assertIn("`z.z` is not logged", text)
+        self.assertIn("`a.b` is logged as info", text)
+        self.assertIn("c.d has no row", text)
+
+    def test_event_logged_twice(self):
+        doc = "| `a.b` | info | x |\n"
+        found = self.check("events", {"docs/log-events.md": doc, "agent/x/a.cc": 'log::info("a.b");\n',
+                                      "agent/x/b.cc": 'log::info("a.b");\n'})
+        self.assertEqual(len(found), 1)
+
+    def test_capturing_lambda_in_co_await(self):
+        found = self.check("trap", {"agent/x/a.cc":
+                                    "auto v = co_await on_disk(pool,\n [store, id] { return 1; });\n"})
+        self.assertEqual(len(found), 1)
+
+    def test_struct_built_in_co_await(self):
+        self.assertEqual(len(self.check("trap", {"agent/x/a.cc": "co_await send(Reply{a, b});\n"})), 1)
+        self.assertEqual(len(self.check("trap", {"agent/x/a.cc": "co_await send({a, b});\n"})), 1)
+
+    def test_harmless_co_await(self):
+        good = ("auto v = co_await on_disk(pool, std::move(job));\n"
+                "if (!co_await read(buffers[i])) { co_return Error{Errc::internal, \"{}\"}; }\n"
+                "co_await wait(std::chrono::seconds{5});\n"
+                "if (auto r = co_await x(); !r) { Reply{1}; }\n"
+                "// co_await x([a] { })\n")
+        self.assertEqual(self.check("trap", {"agent/x/a.cc": good}), [])
+
+    def test_long_file(self):
+        self.assertEqual(len(self.check("size", {"agent/x/a.cc": "\n" * 451})), 1)
+        self.assertEqual(self.check("size", {"agent/x/a.cc": "\n" * 400}), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
