@@ -1,5 +1,7 @@
 // Our own certificate authority (OpenSSL EVP), made at first start. Identity lies in a URI name of
-// the certificate: farboot://agent/<site>/<name> or farboot://operator/<role>/<name>.
+// the certificate: farboot://agent/<site>/<name> or farboot://operator/<role>/<name>. Keys are
+// P-256. Every certificate is valid from 1970-01-01 on: a Pi has no clock when it boots, and must
+// be able to dial before it knows the time.
 #pragma once
 
 #include <filesystem>
@@ -10,14 +12,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/rpc/identity.h"
 
 namespace farboot {
-
-enum class Role : std::uint8_t {
-  viewer,
-  operate,
-  admin
-};
 
 struct IssuedCertificate {
   std::string certificate_pem;  ///< leaf then CA
@@ -43,8 +40,7 @@ class Authority {
   /// `names`: DNS names and IP literals it will be dialled by.
   Result<IssuedKeyPair> issue_server(const std::vector<std::string>& names);
   Result<IssuedKeyPair> issue_operator(std::string_view name, Role role);
-  /// Takes only the public key of the request. Valid 90 days, not-before an hour ago (Pis boot
-  /// without a clock).
+  /// Takes only the public key of the request (P-256). Valid 90 days.
   Result<IssuedCertificate> issue_agent(std::string_view csr_pem, std::string_view site,
                                         std::string_view name);
 
