@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/content/manifest.h"
 #include "common/content/release.h"
@@ -20,6 +22,7 @@ struct CatalogFile {
   std::shared_ptr<const Manifest> tree;
   const FileEntry* entry = nullptr;
   Digest manifest;
+  WallTime modified{};  ///< creation of the release it was found in; the epoch: not known
 };
 
 /// A release with its manifests loaded. Immutable; shared by the requests that began with it.
@@ -30,11 +33,19 @@ struct Snapshot {
 
   /// A file of one of the release's trees. nullopt-like: entry is nullptr if there is none.
   CatalogFile find(const Digest& manifest, std::string_view path) const;
+  /// A file of an image: `name@tag`, or the bare name of the image listed last under it.
+  CatalogFile find_image(std::string_view image, std::string_view path) const;
 };
 
-/// Loads the manifests of a release from the store. Blocks. Errors: not_found, invalid, corrupt.
+/// Loads the manifests of a release from the store. Trees that `known` holds already are shared
+/// with it. Blocks. Errors: not_found, invalid, corrupt.
 Result<std::shared_ptr<const Snapshot>> load_snapshot(const ContentStore& store,
-                                                      const SignedDocument& release);
+                                                      const SignedDocument& release,
+                                                      const Snapshot* known = nullptr);
+
+/// Key and value of a pin on disk: hex digests, one a line.
+std::string pin_key(std::string_view attempt);
+std::string pin_value(const std::vector<Digest>& manifests);
 
 /// The catalog on disk (StateStore keys below) and in memory. Everything is called on the loop,
 /// except where it says "blocks": those on the disk pool or before the loop runs.
@@ -47,7 +58,9 @@ class Catalog {
   Catalog(const ContentStore& content, StateStore& state);
 
   /// Reads back what was active. A site that never had a release has no snapshot, which is no
-  /// error. Blocks: before the loop runs. Errors: only if the state cannot be read at all.
+  /// error. If the active release cannot be loaded (a manifest rotted), the previous one serves
+  /// until sync has healed it. Blocks: before the loop runs. Errors: only if the state cannot be
+  /// read at all.
   Result<void> open();
 
   /// What requests use. nullptr: nothing is active yet. Loop only.
@@ -62,10 +75,14 @@ class Catalog {
   /// by an install under way. Loop only.
   CatalogFile find_tree(const Digest& manifest, std::string_view path) const;
 
-  /// Keeps `tree` reachable by find_tree() until unpinned; `pin` names the install attempt. Loop
-  /// only; the caller has stored the pin durably.
+  /// Keeps `tree` reachable by find_tree() until unpinned; `pin` names the install attempt, which
+  /// may pin several. Loop only; the caller has stored the pin durably.
   void pin(std::string pin, Digest manifest, std::shared_ptr<const Manifest> tree);
   void unpin(std::string_view pin);
+
+  /// Every tree that may still be asked for: active, previous, pinned, and those that transfers
+  /// under way began with. The sweep must keep their chunks. Loop only.
+  std::map<Digest, std::shared_ptr<const Manifest>> trees_in_use() const;
 
   /// Releases known on disk, for sync and sweep. Blocks.
   struct Stored {
@@ -75,10 +92,22 @@ class Catalog {
   Result<void> commit_staged(const SignedDocument& release);
 
  private:
+  struct Pinned {
+    Digest manifest;
+    std::shared_ptr<const Manifest> tree;
+    WallTime modified{};
+  };
+
+  std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry) const;
+  void open_pin(const StateEntry& entry);
+  void remember(const Digest& manifest, const std::shared_ptr<const Manifest>& tree);
+  void remember(const Snapshot& snapshot);
+
   const ContentStore& content_;
   StateStore& state_;
   std::shared_ptr<const Snapshot> active_, previous_;
-  std::map<std::string, std::pair<Digest, std::shared_ptr<const Manifest>>, std::less<>> pins_;
+  std::map<std::string, std::vector<Pinned>, std::less<>> pins_;
+  std::multimap<Digest, std::weak_ptr<const Manifest>> lent_;  ///< all that were ever reachable
 };
 
 }  // namespace farboot
