@@ -1,0 +1,125 @@
+// Decides what, if anything, to tell a PXE client. Pure: no clock, socket or log.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/wire/address.h"
+#include "common/wire/dhcp.h"
+
+namespace farboot::dhcp {
+
+/// Which boot loaders this site can serve. Asked per packet: must be quick.
+class LoaderSet {
+ public:
+  virtual ~LoaderSet() = default;
+  /// `name` as a client would ask for it at the root of TFTP and HTTP: `snponly.efi`.
+  virtual bool loader_exists(std::string_view name) const = 0;
+};
+
+/// How UEFI firmware is led to its file. `binl`: no option 43, it asks again on port 4011.
+/// `one_shot`: option 43 tells it to take the file of the offer.
+enum class ReplyStyle : std::uint8_t {
+  binl,
+  one_shot
+};
+
+/// Loaders for one architecture (option 93); the first name that exists is served.
+struct LoaderRow {
+  std::uint16_t arch = 0;
+  std::vector<std::string> names;
+};
+std::vector<LoaderRow> default_loaders();
+/// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
+std::vector<LoaderRow> default_ipxe_upgrades();
+
+/// A rule of the site for some clients. What is empty matches every client.
+struct ClientRule {
+  Bytes mac_prefix;             ///< 0–6 bytes: a vendor's, or the whole address
+  Bytes guid;                   ///< 16 bytes as in option 97
+  std::optional<Ipv4> network;  ///< of giaddr or, without a relay, of our address there
+  unsigned network_bits = 32;
+
+  bool answer = true;               ///< false: silence
+  std::optional<ReplyStyle> style;  ///< instead of the policy's
+  std::string loader;               ///< instead of the table's; must exist
+};
+
+/// Plain data; the owner replaces it as a whole.
+struct Policy {
+  std::vector<LoaderRow> loaders = default_loaders();
+  std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
+  std::vector<ClientRule> rules;  ///< the first that matches decides
+  bool answer_unlisted = true;    ///< clients no rule matches
+  ReplyStyle uefi_style = ReplyStyle::binl;
+  bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
+  std::string script_path = "/boot.ipxe";
+  std::uint16_t http_port = 80;
+};
+
+enum class Port : std::uint8_t {
+  dhcp,  ///< 67
+  pxe,   ///< 4011
+};
+
+/// Where a packet came in.
+struct Arrival {
+  Port port = Port::dhcp;
+  Ipv4 our_address;  ///< ours on the interface it came in on, as the client can reach it
+  Ipv4 source;
+  std::uint16_t source_port = 0;
+};
+
+enum class ClientKind : std::uint8_t {
+  bios,
+  uefi,
+  http_boot,
+  ipxe,          ///< gets the script
+  ipxe_limited,  ///< gets a full iPXE first
+  raspberry_pi
+};
+std::string_view to_string(ClientKind kind);
+
+/// Why we say nothing. Silence is an answer: the site's own DHCP server carries on alone.
+enum class Why : std::uint8_t {
+  not_a_request,  ///< op 2: a server's packet
+  not_pxe,        ///< option 60 is absent or something else: the rule for plain DHCP
+  message_type,   ///< neither DISCOVER nor REQUEST
+  not_ours,       ///< REQUEST on 67 selects a lease, DISCOVER on 4011 is nothing
+  reflected,      ///< giaddr cannot be a relay's address
+  denied,         ///< the site's policy
+  raspberry_pi,   ///< a Pi's boot ROM, and those are off
+  unknown_arch,   ///< no row for its architecture
+  no_loader,      ///< a row, but none of its files is here
+  no_address,     ///< we have no address on that interface
+  too_long        ///< the answer does not fit what the client can take
+};
+std::string_view to_string(Why why);
+
+struct Silence {
+  Why why = Why::not_pxe;
+};
+
+struct Reply {
+  Bytes packet;
+  Ipv4 to;  ///< 255.255.255.255: out of the interface the request came in on
+  std::uint16_t to_port = 68;
+  ClientKind kind = ClientKind::bios;
+  MessageType type = MessageType::offer;
+  ReplyStyle style = ReplyStyle::binl;  ///< says something for UEFI only
+  std::string boot_file;
+};
+
+using Decision = std::variant<Silence, Reply>;
+
+/// What this packet is answered with. Depends on nothing but the arguments: no memory of machines,
+/// for reboots, retries and second network cards break any such memory.
+Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
+                const LoaderSet& loaders);
+
+}  // namespace farboot::dhcp
