@@ -15,7 +15,11 @@ enum class Cutting : std::uint8_t {
   content,  ///< FastCDC, 64 KiB average, 16 KiB … 1 MiB: squashfs and disk images
 };
 
-/// Which way to cut a file, by its path, size and first bytes. Large non-RPM images: content.
+/// As much of a file's beginning as cutting_for() looks at.
+inline constexpr std::size_t kCuttingHeadBytes = 4096;
+
+/// Which way to cut a file, by its path, size and first bytes (kCuttingHeadBytes of them if there
+/// are as many). Large non-RPM images: content.
 Cutting cutting_for(std::string_view path, std::uint64_t size_bytes, ByteView head);
 
 /// Cuts a stream. Feed bytes as they come; whole chunks come out in order. One owner, one thread.
@@ -23,8 +27,9 @@ class Chunker {
  public:
   explicit Chunker(Cutting cutting);
 
-  /// Takes some of `data`. If a chunk is complete, `chunk` borrows its bytes until the next call
-  /// and `used` says how much of `data` was taken; call again with the rest.
+  /// Takes some of `data`. If a chunk is complete, `chunk` borrows its bytes (from the chunker or
+  /// from `data` itself) until the next call, and `used` says how much of `data` was taken; call
+  /// again with the rest. The cut points depend on the bytes alone, not on how they were fed.
   struct Step {
     std::size_t used = 0;
     ByteView chunk;  ///< empty: more data needed
@@ -34,11 +39,19 @@ class Chunker {
   ByteView finish();
 
  private:
+  /// How much of `data` still belongs to the chunk under way; `cut` if the chunk ends there.
+  struct Reach {
+    std::size_t bytes = 0;
+    bool cut = false;
+  };
+  Reach reach(ByteView data);
+  Reach reach_by_content(ByteView data);
+
   Cutting cutting_;
-  Bytes pending_;
-  std::size_t scanned_ = 0;
-  std::uint64_t fingerprint_ = 0;
-  bool returned_ = false;
+  Bytes pending_;                  ///< of the chunk under way
+  std::size_t scanned_ = 0;        ///< bytes of the chunk under way that were looked at
+  std::uint64_t fingerprint_ = 0;  ///< gear hash over them
+  bool returned_ = false;          ///< pending_ was lent out and is to be emptied
 };
 
 }  // namespace farboot

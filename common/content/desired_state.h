@@ -15,6 +15,9 @@
 
 namespace farboot {
 
+inline constexpr std::size_t kDesiredStateBytesMax = 8u << 20;
+inline constexpr std::size_t kHostsMax = 20'000;  ///< at one site
+
 /// A machine the operator knows. At least one of macs, uuid, serial is set.
 struct HostSpec {
   std::string name;               ///< is_name(); also the host name in templates
@@ -50,7 +53,10 @@ struct DesiredState {
   bool operator==(const DesiredState&) const = default;
 };
 
+/// Deterministic: the same state gives the same bytes.
 Bytes encode_desired_state(const DesiredState& state);
+/// Checks format, sizes and names; no host name and no MAC twice. Errors: invalid, with the JSON
+/// path of what is wrong (`$.hosts[3].macs[0]`).
 Result<DesiredState> decode_desired_state(ByteView document);
 
 /// `aa:bb:cc:dd:ee:ff` from that, dashes, dots (aabb.ccdd.eeff) or bare digits, any case. Errors:

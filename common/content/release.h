@@ -104,7 +104,8 @@ struct Release {
 
 /// Deterministic: the same release gives the same bytes.
 Bytes encode_release(const Release& release);
-/// Checks format, sizes, names and that every reference inside resolves. Errors: invalid.
+/// Checks format, sizes, names and that every reference inside resolves. Errors: invalid, with the
+/// JSON path of what is wrong (`$.entries[2].image`).
 Result<Release> decode_release(ByteView document);
 
 /// One word for names in releases, sites and hosts: [a-z0-9] then up to 62 of [a-z0-9._-].

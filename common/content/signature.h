@@ -12,6 +12,8 @@
 
 namespace farboot {
 
+inline constexpr std::size_t kSignedDocumentBytesMax = 16u << 20;
+
 /// What is signed is bytes, and the bytes are kept: a document is never re-serialised to be
 /// checked.
 struct SignedDocument {
@@ -66,6 +68,7 @@ class SigningKey {
 
 /// One byte string for stores and bundles: magic, version, signature, document.
 Bytes encode_signed(const SignedDocument& signed_document);
+/// Looks at the frame only: the signature is for VerifyKey::verify(). Errors: invalid.
 Result<SignedDocument> decode_signed(ByteView bytes);
 
 }  // namespace farboot
