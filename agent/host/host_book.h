@@ -1,0 +1,155 @@
+// The machines of the site: who they are, what was ordered, how far their installs are. Kept in the
+// StateStore, so that nothing here needs the controller:
+//
+//   host/<name or MAC>   HostRecord        attempt/<token>        Attempt, written once
+//   outbox/<20 digits>   HostEvent         catalog/pin/<token>    the tree the attempt needs
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/catalog/catalog.h"
+#include "agent/host/attempt.h"
+#include "agent/host/host_record.h"
+#include "agent/host/install_state.h"
+#include "agent/host/outbox.h"
+#include "agent/host/state_writer.h"
+#include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/content/desired_state.h"
+
+namespace farboot {
+
+struct HostSettings {
+  InstallLimits install;
+  std::uint32_t installs_at_once_max = 64;  ///< where the site's own limit is 0
+  /// An install counts as running now if it was heard of this recently.
+  Seconds quiet_max{600};
+  /// A tree stays reachable this long after the attempt reported its end: %post may go on.
+  Seconds pin_grace{900};
+};
+
+/// What the desired state says of the site, for templates.
+struct SiteFacts {
+  std::string name;
+  Variables variables;
+};
+
+/// A machine as the book sees it at this moment.
+struct HostView {
+  bool known = false;  ///< the operator named it
+  HostSpec spec;       ///< name, entry, variables; of an unknown machine: its MAC only
+  InstallState install;
+  std::string entry;                       ///< of the newest attempt
+  std::shared_ptr<const Attempt> attempt;  ///< the newest, while its token lives
+};
+
+/// Everything on the loop, except open().
+class HostBook {
+ public:
+  /// Machines nobody named that are remembered; the ones quiet for longest are forgotten first.
+  static constexpr std::size_t kUnknownHostsMax = 4096;
+
+  HostBook(Loop& loop, DiskPool& disk, StateStore& state, Catalog& catalog, const Clock& clock,
+           HostSettings settings = {});
+  ~HostBook();
+
+  /// Reads everything back. Blocks: before the loop runs, after Catalog::open(). What cannot be
+  /// read is logged and left out. Errors: only if the state cannot be read at all.
+  Result<void> open();
+  /// Lets attempts age, for ever: spawn it once.
+  Task<void> keep_time();
+  /// One step of it.
+  void tick();
+
+  /// The hosts of a desired state; a larger install_order arms its host. A host that is gone
+  /// finishes an install under way. Applying the same twice is harmless; at start the daemon
+  /// applies the one it has stored. Durable when it returns.
+  Task<Result<void>> apply(DesiredState desired);
+  /// An order given at the site itself: name or MAC of a host. Errors: not_found; invalid (the host
+  /// is assigned no entry).
+  Task<Result<void>> arm(std::string host);
+
+  SiteFacts site() const { return site_; }
+  /// Looks the machine up by MAC, then UUID, then serial number. Makes no record.
+  HostView look(const MachineId& machine) const;
+  const InstallLimits& limits() const { return settings_.install; }
+  std::uint32_t installs_running() const;
+  std::uint32_t installs_at_once_max() const;
+
+  /// The machine came back: its attempt is over (BootAnswer::came_back). Durable when it returns.
+  Task<Result<void>> came_back(MachineId machine);
+
+  struct Begin {
+    MachineId machine;
+    std::shared_ptr<const Snapshot> snapshot;
+    std::string entry;
+    bool by_menu = false;  ///< a person chose it; else an order did
+    std::string client;    ///< address it asks from
+  };
+  /// Begins an attempt. Durable, with its pin, when it returns: only then may the script go out.
+  /// Errors: conflict (neither ordered nor chosen), not_found (no such entry), exhausted,
+  /// unavailable (could not be written).
+  Task<Result<std::shared_ptr<const Attempt>>> begin(Begin order);
+  /// The attempt under way once more (BootAnswer::again), counted durably. Errors: conflict.
+  Task<Result<std::shared_ptr<const Attempt>>> again(MachineId machine, std::string client);
+
+  /// The attempt under way that `token` names, with its host; nullptr attempt: unknown, ended or
+  /// expired.
+  HostView attempt(std::string_view token) const;
+  /// Its kickstart goes out. Durable when it returns, so that a machine whose disk may be touched
+  /// is never installed twice, come what may. Errors: not_found, unavailable.
+  Task<Result<void>> kickstart_served(std::string token, std::string client);
+  /// A file of a tree went out whole. Cheap: writes only at steps and every tenth of the packages.
+  void fetched(std::string_view client, const CatalogFile& file);
+
+  enum class Report {
+    installed,
+    failed,
+    note
+  };
+  /// Durable when it returns. Errors: not_found.
+  Task<Result<void>> report(std::string token, Report what, std::string detail);
+
+  /// Machines with something to tell, by name: all that were named, and those that installed.
+  std::vector<HostStatus> hosts() const;
+  /// The oldest events the controller has not acknowledged.
+  std::vector<HostEvent> pending_events(std::size_t events_max) const;
+  Task<Result<void>> acknowledge(std::uint64_t sequence);
+
+ private:
+  struct Entry;  ///< a record and what is only in memory of it
+
+  Entry* find(const MachineId& machine) const;
+  Entry* find_token(std::string_view token) const;
+  Entry& add(HostRecord record);
+  void index();
+  void forget(const std::string& key, Transaction& writes);
+  void forget_attempt(Entry& entry, Transaction& writes);
+  bool make_room(Transaction& writes);
+  void take_spec(const HostSpec& spec, Transaction& writes);
+  void adopt_unknown(const HostSpec& spec, Transaction& writes);
+  void bind_client(Entry& entry, const std::string& client);
+  /// Adds the record to the writes, and an event if the phase is not `before` any more.
+  void save(Entry& entry, InstallPhase before, Transaction& writes);
+  void age(Entry& entry, Seconds passed, Transaction& writes);
+
+  Loop& loop_;
+  Catalog& catalog_;
+  const Clock& clock_;
+  HostSettings settings_;
+  StateWriter writer_;
+  const StateStore& state_;
+  Outbox outbox_;
+  SiteFacts site_;
+  std::uint32_t site_installs_max_ = 0;
+  SteadyTime last_tick_;
+  std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
+  std::map<std::string, Entry*, std::less<>> by_mac_, by_uuid_, by_serial_, by_token_, by_client_;
+};
+
+}  // namespace farboot

@@ -1,0 +1,120 @@
+// The life of one machine's installs. Pure: no clock, socket, store or log.
+//
+//   idle ─order─> armed ─boot─> started ─ks─> kickstart ─rpm─> packages ─> done | failed
+//                                  └── boots again, disk untouched: same attempt, a few times ──┘
+//   any attempt under way that grows too old: expired.
+//
+// What it guarantees, whatever order events come in: one order starts one attempt; nothing starts
+// without an order or a person's choice; a machine whose attempt may have touched the disk is never
+// sent into the installer again by itself; every attempt ends.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+
+namespace farboot {
+
+enum class InstallPhase : std::uint8_t {
+  idle,       ///< nothing ordered, nothing ever begun
+  armed,      ///< ordered: the next boot installs
+  started,    ///< the install script went out; the disk is untouched
+  kickstart,  ///< the kickstart went out: from here on the disk may be touched
+  packages,   ///< packages are being fetched
+  done,
+  failed,
+  expired,  ///< nothing was heard for too long
+};
+std::string_view to_string(InstallPhase phase);
+std::optional<InstallPhase> install_phase(std::string_view name);
+
+struct InstallLimits {
+  std::uint32_t boots_max = 5;      ///< install scripts handed out in one attempt
+  Seconds attempt_life{24 * 3600};  ///< then it expires, and its token with it
+};
+
+/// What an attempt installs, as far as its progress can be judged by it.
+struct AttemptTraits {
+  bool has_kickstart = false;
+  bool reports = false;              ///< its kickstart holds the URL that reports the outcome
+  std::uint32_t packages_total = 0;  ///< in the tree; 0: it has none
+  bool operator==(const AttemptTraits&) const = default;
+};
+
+enum class FetchedPart : std::uint8_t {
+  kernel,
+  initrd,
+  stage2,
+  repodata
+};
+
+struct InstallState {
+  InstallPhase phase = InstallPhase::idle;
+  std::uint64_t order = 0;     ///< newest order number taken; smaller or equal ones are old news
+  bool ordered = false;        ///< ordered again while an attempt is under way
+  std::uint32_t attempts = 0;  ///< begun, ever
+
+  // Of the newest attempt.
+  AttemptTraits traits;
+  std::uint32_t boots = 0;  ///< install scripts handed out
+  bool kernel = false, initrd = false, stage2 = false, repodata = false;
+  std::uint32_t packages = 0;
+  bool by_menu = false;   ///< a person chose it
+  bool touched = false;   ///< the disk may have been written to; kept after the end
+  bool reported = false;  ///< the machine itself said how it ended
+  Seconds age{0};         ///< since it began
+  std::string detail;     ///< for people
+
+  bool operator==(const InstallState&) const = default;
+
+  bool under_way() const {
+    return phase == InstallPhase::started || phase == InstallPhase::kickstart ||
+           phase == InstallPhase::packages;
+  }
+  std::uint32_t percent() const;
+};
+
+/// An order from the centre. True if it was new.
+bool take_order(InstallState& state, std::uint64_t order);
+/// An order on the spot, without a number.
+void arm(InstallState& state);
+/// An order given while an attempt was under way is due once that is over. True if the machine is
+/// now armed.
+bool rearm(InstallState& state);
+/// The order, if any, is withdrawn; an attempt under way goes on.
+void disarm(InstallState& state);
+
+enum class BootAnswer : std::uint8_t {
+  nothing,   ///< nothing to do: its disk, or the menu if nobody assigned it anything
+  start,     ///< ordered: begin an attempt
+  again,     ///< back with its disk untouched: the same attempt once more
+  came_back  ///< back after it may have touched the disk, or too often: the attempt is over
+};
+/// The machine asks what to boot. Looks only.
+BootAnswer boot_answer(const InstallState& state, const InstallLimits& limits);
+
+/// Begins an attempt: for an armed machine, or because a person chose it (`by_menu`). One still
+/// under way is over first.
+void begin_attempt(InstallState& state, const AttemptTraits& traits, bool by_menu);
+/// The same attempt's script goes out once more. Requires boot_answer() == again.
+void boot_again(InstallState& state);
+/// Ends the attempt of a machine that came back (BootAnswer::came_back, or one whose next install
+/// begins): done if it reported so or everything went through and its kickstart cannot report.
+void end_on_return(InstallState& state);
+
+/// These four are harmless when no attempt is under way. True if the phase changed.
+bool serve_kickstart(InstallState& state);
+bool note_fetched(InstallState& state, FetchedPart part);
+/// `packages`: distinct ones so far.
+bool note_packages(InstallState& state, std::uint32_t packages);
+bool pass_time(InstallState& state, Seconds passed, const InstallLimits& limits);
+
+/// What the machine says itself: always believed, also against an outcome we had only inferred.
+/// True if the phase changed.
+bool report_installed(InstallState& state, std::string detail);
+bool report_failed(InstallState& state, std::string detail);
+
+}  // namespace farboot

@@ -1,0 +1,50 @@
+// What happened to machines and the controller does not know yet. In memory and on disk under
+// outbox/<20 digits>; the host book commits the writes.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "agent/host/host_record.h"
+#include "common/store/state_store.h"
+
+namespace farboot {
+
+/// A change of one machine's phase. Sequence numbers grow and are never used twice, so the
+/// controller can drop what it has seen.
+struct HostEvent {
+  std::uint64_t sequence = 0;
+  HostStatus status;
+  bool operator==(const HostEvent&) const = default;
+};
+
+/// JSON; on disk.
+std::string encode_host_event(const HostEvent& event);
+/// Errors: corrupt.
+Result<HostEvent> decode_host_event(std::string_view text);
+
+class Outbox {
+ public:
+  /// A site that is cut off keeps this many; then the oldest go.
+  static constexpr std::size_t kEventsMax = 10'000;
+
+  /// Blocks. Errors: only if the state cannot be read.
+  Result<void> open(const StateStore& state);
+
+  /// Adds the event and the writes that make it durable.
+  void add(HostStatus status, Transaction& writes);
+  /// The oldest `events_max`, in order.
+  std::vector<HostEvent> pending(std::size_t events_max) const;
+  /// Drops all up to `sequence`.
+  void acknowledge(std::uint64_t sequence, Transaction& writes);
+
+ private:
+  void drop_oldest(Transaction& writes);
+
+  std::deque<HostEvent> events_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace farboot

@@ -1,0 +1,40 @@
+// Small durable writes from the loop: in the order they were given, many in one commit, never on
+// the loop's thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "agent/loop.h"
+#include "common/base/result.h"
+#include "common/store/state_store.h"
+
+namespace farboot {
+
+/// Everything on the loop. Must outlive the loop's run.
+class StateWriter {
+ public:
+  /// Writes of at most this many transactions go into one commit.
+  static constexpr std::size_t kBatchMax = 256;
+
+  StateWriter(Loop& loop, DiskPool& disk, StateStore& state);
+
+  /// Returns when the writes are durable, or the reason why they are not. A rack that powers on at
+  /// once costs a few commits, not hundreds. Expectations are not for this: there is one writer.
+  Task<Result<void>> write(Transaction writes);
+  /// The same, not waited for: a failure is logged.
+  void write_later(Transaction writes);
+
+ private:
+  struct Pending;
+  std::shared_ptr<Pending> enqueue(Transaction writes);
+  Task<void> drain();
+
+  Loop& loop_;
+  DiskPool& disk_;
+  StateStore& state_;
+  std::deque<std::shared_ptr<Pending>> queue_;
+  bool draining_ = false;
+};
+
+}  // namespace farboot
