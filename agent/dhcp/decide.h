@@ -40,9 +40,10 @@ std::vector<LoaderRow> default_ipxe_upgrades();
 
 /// A rule of the site for some clients. What is empty matches every client.
 struct ClientRule {
-  Bytes mac_prefix;             ///< 0–6 bytes: a vendor's, or the whole address
-  Bytes guid;                   ///< 16 bytes as in option 97
-  std::optional<Ipv4> network;  ///< of giaddr or, without a relay, of our address there
+  std::optional<std::uint16_t> arch;  ///< as in LoaderRow; HTTP boot counts as its machine's PXE
+  Bytes mac_prefix;                   ///< 0–6 bytes: a vendor's, or the whole address
+  Bytes guid;                         ///< 16 bytes as in option 97
+  std::optional<Ipv4> network;        ///< of giaddr or, without a relay, of our address there
   unsigned network_bits = 32;
 
   bool answer = true;               ///< false: silence

@@ -1,0 +1,315 @@
+#include "agent/dhcp/decide.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/dhcp/classify.h"
+
+namespace farboot::dhcp {
+namespace {
+
+constexpr std::uint16_t kClientPort = 68;
+constexpr std::uint16_t kServerPort = 67;
+constexpr std::uint16_t kHttpPort = 80;
+
+/// What the answer says, before it is a packet.
+struct Answer {
+  std::string_view class_id = "PXEClient";
+  std::string boot_file;
+  std::vector<Option> vendor;  ///< option 43; empty: none
+  bool file_option = false;    ///< a copy in option 67
+  bool server_name = true;     ///< our address as text in sname: some ROMs read it
+};
+
+bool matches(const ClientRule& rule, const Packet& request, const Client& client,
+             const Arrival& arrival) {
+  if (rule.arch &&
+      std::find(client.archs.begin(), client.archs.end(), *rule.arch) == client.archs.end())
+    return false;
+  if (!std::equal(rule.mac_prefix.begin(), rule.mac_prefix.end(), request.chaddr.begin(),
+                  request.chaddr.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(
+                                               rule.mac_prefix.size(), Mac{}.octets.size()))))
+    return false;
+  if (!rule.guid.empty()) {
+    const auto guid = request.find(code::kMachineGuid);
+    if (!guid || guid->size() != 1 + rule.guid.size() ||
+        !std::equal(rule.guid.begin(), rule.guid.end(), guid->begin() + 1))
+      return false;
+  }
+  if (rule.network) {
+    const Ipv4 place = request.giaddr.is_zero() ? arrival.our_address : request.giaddr;
+    if (!rule.network->same_network(place, std::min(rule.network_bits, 32U))) return false;
+  }
+  return true;
+}
+
+const ClientRule* rule_for(const Packet& request, const Client& client, const Arrival& arrival,
+                           const Policy& policy) {
+  for (const ClientRule& rule : policy.rules)
+    if (matches(rule, request, client, arrival)) return &rule;
+  return nullptr;
+}
+
+struct Loader {
+  std::string name;
+  bool bios = false;
+};
+
+/// The first architecture we have a row for wins; its first file that exists is served.
+std::variant<Why, Loader> loader_for(const std::vector<std::uint16_t>& archs,
+                                     const std::vector<LoaderRow>& rows, const ClientRule* rule,
+                                     const LoaderSet& loaders) {
+  if (rule != nullptr && !rule->loader.empty()) {
+    if (!loaders.loader_exists(rule->loader)) return Why::no_loader;
+    return Loader{.name = rule->loader, .bios = archs.empty() || is_bios(archs.front())};
+  }
+  for (const std::uint16_t arch : archs) {
+    for (const LoaderRow& row : rows) {
+      if (row.arch != arch) continue;
+      for (const std::string& name : row.names)
+        if (loaders.loader_exists(name)) return Loader{.name = name, .bios = is_bios(arch)};
+      return Why::no_loader;
+    }
+  }
+  return Why::unknown_arch;
+}
+
+std::string http_url(Ipv4 server, const Policy& policy, std::string_view path) {
+  std::string url = "http://" + server.to_string();
+  if (policy.http_port != kHttpPort) url += ":" + std::to_string(policy.http_port);
+  if (!path.starts_with('/')) url += '/';
+  return url.append(path);
+}
+
+/// Option 43 with which a client takes the file of this packet and asks nobody.
+std::vector<Option> use_this_file() {
+  return {{.code = pxe::kDiscoveryControl, .value = {pxe::kUseThisFile}}};
+}
+
+/// What a Pi's boot ROM looks for before it believes an offer: this very text in a menu.
+std::vector<Option> raspberry_pi_menu() {
+  Bytes prompt = {0, 'P', 'X', 'E'};
+  Bytes menu = {0, 0, 17};
+  const Bytes text = to_bytes("Raspberry Pi Boot");
+  menu.insert(menu.end(), text.begin(), text.end());
+  return {{.code = pxe::kDiscoveryControl, .value = {3}},
+          {.code = pxe::kPrompt, .value = std::move(prompt)},
+          {.code = pxe::kMenu, .value = std::move(menu)}};
+}
+
+struct Context {
+  const Packet& request;
+  const Arrival& arrival;
+  const Policy& policy;
+  const LoaderSet& loaders;
+  const ClientRule* rule;
+  Client client;
+  ReplyStyle style;
+};
+
+std::variant<Why, Answer> firmware_answer(const Context& c) {
+  auto loader = loader_for(c.client.archs, c.policy.loaders, c.rule, c.loaders);
+  if (const Why* why = std::get_if<Why>(&loader)) return *why;
+  const Loader& chosen = std::get<Loader>(loader);
+  Answer answer;
+  answer.boot_file = chosen.name;
+  if (c.client.kind == ClientKind::http_boot) {
+    answer.class_id = "HTTPClient";
+    answer.boot_file = http_url(c.arrival.our_address, c.policy, answer.boot_file);
+    answer.file_option = true;
+    answer.server_name = false;
+    return answer;
+  }
+  // BIOS ROMs take the file of the offer; UEFI firmware comes back on 4011, where 43 would only
+  // lead it astray again.
+  if (chosen.bios || c.style == ReplyStyle::one_shot) answer.vendor = use_this_file();
+  answer.file_option = !chosen.bios && c.arrival.port == Port::pxe;
+  return answer;
+}
+
+std::variant<Why, Answer> ipxe_answer(const Context& c) {
+  Answer answer;
+  if (c.client.kind == ClientKind::ipxe) {
+    answer.boot_file = http_url(c.arrival.our_address, c.policy, c.policy.script_path);
+    return answer;
+  }
+  auto loader = loader_for(c.client.archs, c.policy.ipxe_upgrades, c.rule, c.loaders);
+  if (const Why* why = std::get_if<Why>(&loader)) return *why;
+  // VirtualBox's cut-down iPXE ignores next-server with a plain name: it wants a URL.
+  answer.boot_file =
+      "tftp://" + c.arrival.our_address.to_string() + "/" + std::get<Loader>(loader).name;
+  return answer;
+}
+
+std::variant<Why, Answer> answer_for(const Context& c) {
+  switch (c.client.kind) {
+    case ClientKind::bios:
+    case ClientKind::uefi:
+    case ClientKind::http_boot: return firmware_answer(c);
+    case ClientKind::ipxe:
+    case ClientKind::ipxe_limited: return ipxe_answer(c);
+    case ClientKind::raspberry_pi: {
+      if (!c.policy.raspberry_pi_roms) return Why::raspberry_pi;
+      Answer answer;
+      answer.vendor = raspberry_pi_menu();
+      return answer;
+    }
+  }
+  return Why::unknown_arch;
+}
+
+/// A boot server's reply must name the item the client chose, if it chose one.
+void repeat_boot_item(const Packet& request, std::vector<Option>& vendor) {
+  constexpr std::size_t kBootItemBytes = 4;
+  const auto asked = request.vendor_options();
+  if (!asked) return;
+  for (const Option& option : *asked)
+    if (option.code == pxe::kBootItem && option.value.size() == kBootItemBytes)
+      vendor.push_back(option);
+}
+
+void put_boot_file(Packet& packet, const Answer& answer) {
+  const bool fits = answer.boot_file.size() <= kFileTextMax;
+  if (fits) packet.file = answer.boot_file;
+  if (answer.boot_file.empty() || (fits && !answer.file_option)) return;
+  Bytes value = to_bytes(answer.boot_file);
+  value.push_back(0);  // EDK2 stores a NUL after the value, over the next option's tag otherwise
+  packet.options.push_back({.code = code::kBootFile, .value = std::move(value)});
+}
+
+Packet reply_packet(const Context& c, const Answer& answer, MessageType type) {
+  const Packet& request = c.request;
+  Packet packet;
+  packet.op = Op::reply;
+  packet.xid = request.xid;
+  packet.flags = request.flags;
+  packet.chaddr = request.chaddr;
+  packet.giaddr = request.giaddr;
+  if (type == MessageType::ack) packet.ciaddr = request.ciaddr;
+  packet.siaddr = c.arrival.our_address;
+  if (answer.server_name) packet.sname = packet.siaddr.to_string();
+
+  const std::uint32_t us = c.arrival.our_address.value;
+  packet.options = {
+      {.code = code::kMessageType, .value = {static_cast<std::uint8_t>(type)}},
+      {.code = code::kServerId,
+       .value = {static_cast<std::uint8_t>(us >> 24), static_cast<std::uint8_t>(us >> 16),
+                 static_cast<std::uint8_t>(us >> 8), static_cast<std::uint8_t>(us)}},
+      {.code = code::kClassId, .value = to_bytes(answer.class_id)}};
+  if (const auto guid = request.find(code::kMachineGuid))
+    packet.options.push_back({.code = code::kMachineGuid, .value = {guid->begin(), guid->end()}});
+  std::vector<Option> vendor = answer.vendor;
+  if (type == MessageType::ack) repeat_boot_item(request, vendor);
+  if (!vendor.empty())
+    if (auto value = encode_sub_options(vendor))
+      packet.options.push_back({.code = code::kVendorSpecific, .value = std::move(*value)});
+  put_boot_file(packet, answer);
+  if (const auto relay = request.find(code::kRelayAgent))
+    packet.options.push_back({.code = code::kRelayAgent, .value = {relay->begin(), relay->end()}});
+  return packet;
+}
+
+/// The packet as bytes; without its copy of the file name where only that does not fit.
+Result<Bytes> encode_reply(Packet packet, std::size_t bytes_max) {
+  auto bytes = encode(packet, bytes_max);
+  if (bytes || packet.file.empty()) return bytes;
+  std::erase_if(packet.options, [](const Option& o) { return o.code == code::kBootFile; });
+  return encode(packet, bytes_max);
+}
+
+void address_reply(const Context& c, Reply& reply) {
+  if (c.arrival.port == Port::pxe) {  // EDK2 asks from 4011, ROMs and iPXE from 68
+    reply.to = c.arrival.source;
+    reply.to_port = c.arrival.source_port;
+  } else if (!c.request.giaddr.is_zero()) {
+    reply.to = c.request.giaddr;
+    reply.to_port = kServerPort;
+  } else {  // it has no address yet, and we give none: whatever its broadcast flag says
+    reply.to = Ipv4::broadcast();
+    reply.to_port = kClientPort;
+  }
+}
+
+/// Reasons that need no look at the client.
+std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
+  if (request.op != Op::request) return Why::not_a_request;
+  const auto type = request.message_type();
+  if (type != MessageType::discover && type != MessageType::request) return Why::message_type;
+  if (!speaks_pxe(request)) return Why::not_pxe;
+  // A REQUEST on 67 selects a lease, and we have none; menus, whose items a client would look for
+  // there, we do not offer.
+  const bool discover = type == MessageType::discover;
+  if (discover != (arrival.port == Port::dhcp)) return Why::not_ours;
+  if (arrival.our_address.is_zero()) return Why::no_address;
+  const Ipv4 relay = request.giaddr;
+  if (!relay.is_zero() && (!relay.is_unicast() || relay == arrival.our_address))
+    return Why::reflected;
+  if (arrival.port == Port::pxe && (arrival.source.is_zero() || arrival.source_port == 0))
+    return Why::reflected;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
+                const LoaderSet& loaders) {
+  if (const auto why = not_for_us(request, arrival)) return Silence{*why};
+  Client client = classify(request);
+  const ClientRule* rule = rule_for(request, client, arrival, policy);
+  if (rule != nullptr ? !rule->answer : !policy.answer_unlisted) return Silence{Why::denied};
+  const ReplyStyle style = rule != nullptr && rule->style ? *rule->style : policy.uefi_style;
+  const Context context{.request = request,
+                        .arrival = arrival,
+                        .policy = policy,
+                        .loaders = loaders,
+                        .rule = rule,
+                        .client = std::move(client),
+                        .style = style};
+  if (context.client.kind == ClientKind::http_boot && arrival.port == Port::pxe)
+    return Silence{Why::not_ours};
+  auto answer = answer_for(context);
+  if (const Why* why = std::get_if<Why>(&answer)) return Silence{*why};
+
+  Reply reply;
+  reply.kind = context.client.kind;
+  reply.style = style;
+  reply.type = arrival.port == Port::pxe ? MessageType::ack : MessageType::offer;
+  reply.boot_file = std::get<Answer>(answer).boot_file;
+  auto bytes = encode_reply(reply_packet(context, std::get<Answer>(answer), reply.type),
+                            request.reply_bytes_max());
+  if (!bytes) return Silence{Why::too_long};
+  reply.packet = std::move(*bytes);
+  address_reply(context, reply);
+  return reply;
+}
+
+std::string_view to_string(ClientKind kind) {
+  switch (kind) {
+    case ClientKind::bios: return "bios";
+    case ClientKind::uefi: return "uefi";
+    case ClientKind::http_boot: return "http_boot";
+    case ClientKind::ipxe: return "ipxe";
+    case ClientKind::ipxe_limited: return "ipxe_limited";
+    case ClientKind::raspberry_pi: return "raspberry_pi";
+  }
+  return "?";
+}
+
+std::string_view to_string(Why why) {
+  switch (why) {
+    case Why::not_a_request: return "not_a_request";
+    case Why::not_pxe: return "not_pxe";
+    case Why::message_type: return "message_type";
+    case Why::not_ours: return "not_ours";
+    case Why::reflected: return "reflected";
+    case Why::denied: return "denied";
+    case Why::raspberry_pi: return "raspberry_pi";
+    case Why::unknown_arch: return "unknown_arch";
+    case Why::no_loader: return "no_loader";
+    case Why::no_address: return "no_address";
+    case Why::too_long: return "too_long";
+  }
+  return "?";
+}
+
+}  // namespace farboot::dhcp

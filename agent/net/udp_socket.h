@@ -1,0 +1,60 @@
+// A UDP socket that knows by which interface and address a packet came, and leaves by the same.
+// Plain system calls, never blocking; whoever owns the loop waits for readiness.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/wire/address.h"
+
+namespace farboot {
+
+struct UdpBinding {
+  Ipv4 address;  ///< 0.0.0.0: every address; 255.255.255.255: limited broadcasts only
+  std::uint16_t port = 0;
+  bool reuse = false;      ///< another program may hold the port too (SO_REUSEADDR)
+  bool broadcast = false;  ///< may send to a broadcast address
+};
+
+struct UdpArrival {
+  std::size_t size_bytes = 0;  ///< of the packet, cut to the buffer
+  bool cut = false;            ///< it was longer than the buffer
+  Ipv4 source;
+  std::uint16_t source_port = 0;
+  int interface = 0;
+  Ipv4 destination;  ///< as in the IP header; may be a broadcast address
+  Ipv4 local;        ///< our address to answer from
+};
+
+struct UdpRoute {
+  Ipv4 to;
+  std::uint16_t to_port = 0;
+  Ipv4 from;          ///< zero: the kernel chooses
+  int interface = 0;  ///< zero: by the routing table
+};
+
+class UdpSocket {
+ public:
+  /// Errors: denied (a port below 1024 without the capability), conflict (held by another program),
+  /// unavailable.
+  static Result<UdpSocket> open(const UdpBinding& binding);
+
+  int fd() const { return fd_.get(); }
+  std::uint16_t port() const;
+
+  /// The next packet waiting; nullopt: none, or only an error report of the kernel's.
+  std::optional<UdpArrival> receive(std::span<std::uint8_t> buffer) const;
+  /// Errors: unavailable. A full send buffer counts as sent: UDP promises nothing.
+  Result<void> send(ByteView packet, const UdpRoute& route) const;
+
+ private:
+  explicit UdpSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace farboot
