@@ -84,7 +84,7 @@ uplink_up() {
 router_up() {
   in_ns "$NS" dnsmasq --conf-file=/dev/null --keep-in-foreground --interface=br0 --bind-interfaces \
     --except-interface=lo --no-resolv --no-hosts --address=/controller.test/$wannet.1 --address=/pi.test/"$PI" \
-    --dhcp-range="${NET%.0}.100,${NET%.0}.199,255.255.255.0,1h" --dhcp-authoritative --log-dhcp \
+    --dhcp-range="${NET%.0}.100,${NET%.0}.199,255.255.255.0,1h" --dhcp-authoritative --no-ping --log-dhcp \
     --log-facility="$S/router.log" --dhcp-leasefile="$S/leases" --pid-file="$S/router.pid" --user=root \
     >/dev/null 2>&1 &
   local i

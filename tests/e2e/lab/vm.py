@@ -18,10 +18,12 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -80,6 +82,7 @@ class Machine:
         os.makedirs(options.out, exist_ok=True)
         self.t0, self.seen, self.resets, self.shots = time.monotonic(), [], [], 0
         self.serial = open(self.base + ".serial", "wb")
+        self.sockets = tempfile.mkdtemp(prefix="farboot-vm-")     # a socket's path has 107 bytes at most
         self.again = False
         self.proc = self.qmp = self.answers = self.console = None
         self.on_seen = on_seen or (lambda seconds, text: None)
@@ -90,8 +93,8 @@ class Machine:
         arm = o.firmware.startswith("arm64")
         q = ["qemu-system-aarch64" if arm else "qemu-system-x86_64", "-name", o.name, "-nodefaults", "-display", "none",
              "-accel", o.accel, "-smp", o.cpus, "-m", o.mem, "-rtc", "base=utc",
-             "-chardev", f"socket,id=ser,path={base}.ser.sock,server=on,wait=off", "-serial", "chardev:ser",
-             "-qmp", f"unix:{base}.qmp.sock,server=on,wait=off",
+             "-chardev", f"socket,id=ser,path={self.sockets}/serial,server=on,wait=off", "-serial", "chardev:ser",
+             "-qmp", f"unix:{self.sockets}/qmp,server=on,wait=off",
              "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng,romfile="]
         if arm:
             q += ["-machine", "virt", "-cpu", "cortex-a57" if o.cpu == "max" else o.cpu, "-device", "ramfb"]
@@ -154,14 +157,15 @@ class Machine:
     # ---- QEMU's process and its two sockets ---------------------------------------------------------------------------
     def start(self):
         self.again = False
-        self.remove_sockets()
+        for name in os.listdir(self.sockets):
+            os.unlink(os.path.join(self.sockets, name))
         command = self.command()
         with open(self.base + ".qemu", "a" if self.resets else "w", encoding="utf-8") as log:
             log.write(" ".join(command) + "\n")
             log.flush()
             self.proc = subprocess.Popen(["nice"] + command, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=subprocess.STDOUT)
-        serial, self.qmp = self.connect(".ser.sock"), self.connect(".qmp.sock")
+        serial, self.qmp = self.connect("serial"), self.connect("qmp")
         # A thread of its own reads the console: QEMU stands still while the console socket is full, and then answers
         # no QMP either.
         self.console = queue.Queue()
@@ -170,12 +174,12 @@ class Machine:
         self.answers.readline()
         self.ask("qmp_capabilities")
 
-    def connect(self, suffix):
+    def connect(self, name):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 s = socket.socket(socket.AF_UNIX)
-                s.connect(self.base + suffix)
+                s.connect(os.path.join(self.sockets, name))
                 return s
             except OSError:
                 if self.proc.poll() is not None:
@@ -229,12 +233,7 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.proc.kill()
                 self.proc.wait()
-        self.remove_sockets()
-
-    def remove_sockets(self):
-        for suffix in (".ser.sock", ".qmp.sock"):
-            if os.path.exists(self.base + suffix):
-                os.unlink(self.base + suffix)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     # ---- following the console ------------------------------------------------------------------------------------------
     def now(self):
