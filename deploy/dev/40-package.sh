@@ -1,12 +1,12 @@
 # ./dev sysroot, ./dev package: Debian packages for amd64 and arm64
 # shellcheck shell=bash
 
-# What the arm64 build links, and what its unit tests need. Libraries only: the tools run here.
+# What the arm64 build links and its unit tests need. (protobuf-compiler-grpc: gRPC's CMake files insist it exists.)
 sysroot_packages="libc6-dev libstdc++-12-dev libgcc-12-dev linux-libc-dev
   libgrpc++-dev libgrpc-dev libprotobuf-dev libprotoc-dev librocksdb-dev
   libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libexpat1-dev libyaml-cpp-dev
   libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
-  prometheus-cpp-dev libzstd-dev libsystemd-dev libgtest-dev libgmock-dev libbenchmark-dev"
+  protobuf-compiler-grpc prometheus-cpp-dev libzstd-dev libsystemd-dev libgtest-dev libgmock-dev libbenchmark-dev"
 
 # ./dev sysroot [ARCH]: an extracted Debian 12 of that architecture to link against; made once, kept
 # in the user's cache, made anew when the list of packages changes.
@@ -28,7 +28,9 @@ do_sysroot() {
   find "$dir.new" -xdev -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
     ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$dir.new$(readlink "$link")")" "$link"
   done
-  # prometheus, gRPC and others name their tools in their CMake files; the tools run here, not there.
+  # Some CMake files (snappy, rocksdb) name libraries by absolute paths.
+  find "$dir.new/usr/lib" -path '*/cmake/*.cmake' -exec sed -i -E \
+    "s#([\";])(/usr/lib/[a-z0-9_]+-linux-gnu/lib)#\1\${CMAKE_SYSROOT}\2#g" {} +
   printf '%s' "$wanted" >"$dir.new/etc/farboot-sysroot"
   mv "$dir.new" "$dir"
 }
