@@ -127,18 +127,24 @@ Result<std::string> certificate_fingerprint(std::string_view certificate_pem) {
   return to_hex({digest, size});
 }
 
-Result<std::string> public_key_id(std::string_view certificate_pem) {
-  const auto certificate = parse_certificate(certificate_pem);
-  if (!certificate) return fail(Errc::invalid, "certificate: not PEM");
+Result<std::string> public_key_id(std::string_view pem) {
+  if (pem.size() > kPemBytesMax) return fail(Errc::invalid, "public key: too long");
   unsigned char* der = nullptr;
-  const int der_bytes = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &der);
-  if (der_bytes <= 0) return fail(Errc::invalid, "certificate: no public key");
+  int der_bytes = 0;
+  if (pem.find("-----BEGIN PUBLIC KEY-----") != std::string_view::npos) {
+    const Owned<BIO> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const Owned<EVP_PKEY> key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+    if (key) der_bytes = i2d_PUBKEY(key.get(), &der);
+  } else if (const auto certificate = parse_certificate(pem)) {
+    der_bytes = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &der);
+  }
+  if (der_bytes <= 0) return fail(Errc::invalid, "neither a certificate nor a public key");
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   const int ok =
       EVP_Digest(der, static_cast<std::size_t>(der_bytes), digest, &size, EVP_sha256(), nullptr);
   OPENSSL_free(der);
-  if (ok != 1) return fail(Errc::internal, "certificate: key cannot be hashed");
+  if (ok != 1) return fail(Errc::internal, "public key: cannot be hashed");
   return to_hex({digest, size});
 }
 

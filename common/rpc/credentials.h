@@ -56,8 +56,8 @@ Result<std::shared_ptr<grpc::Channel>> dial(const std::string& address,
 
 /// Lower-case hex SHA-256 of the first certificate's DER. Errors: invalid.
 Result<std::string> certificate_fingerprint(std::string_view certificate_pem);
-/// Lower-case hex SHA-256 of the first certificate's public key (SubjectPublicKeyInfo). Errors:
-/// invalid.
-Result<std::string> public_key_id(std::string_view certificate_pem);
+/// Lower-case hex SHA-256 of the SubjectPublicKeyInfo of the first certificate, or of a public key,
+/// in `pem`. Errors: invalid.
+Result<std::string> public_key_id(std::string_view pem);
 
 }  // namespace farboot

@@ -26,6 +26,7 @@ struct IssuedKeyPair {
   std::string key_pem;
 };
 
+/// Thread-safe after open().
 class Authority {
  public:
   /// Reads ca.pem and ca.key from `folder` (0600), or makes them. Errors: invalid, denied.
@@ -37,8 +38,9 @@ class Authority {
   /// SHA-256 of the CA certificate's DER, hex.
   std::string fingerprint() const;
 
-  /// `names`: DNS names and IP literals it will be dialled by.
+  /// `names`: DNS names and IP literals it will be dialled by. Valid 3 years: made at each start.
   Result<IssuedKeyPair> issue_server(const std::vector<std::string>& names);
+  /// Valid 5 years.
   Result<IssuedKeyPair> issue_operator(std::string_view name, Role role);
   /// Takes only the public key of the request (P-256). Valid 90 days.
   Result<IssuedCertificate> issue_agent(std::string_view csr_pem, std::string_view site,
@@ -49,5 +51,9 @@ class Authority {
   explicit Authority(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// The public key a request is for, as SubjectPublicKeyInfo PEM. Errors: invalid (also if the
+/// request is not signed by that key).
+Result<std::string> csr_public_key_pem(std::string_view csr_pem);
 
 }  // namespace farboot
