@@ -24,8 +24,10 @@ class Tree:
         return hashlib.sha256(self.read(path)).hexdigest()
 
     def files(self):
-        return sorted(os.path.relpath(os.path.join(folder, name), self.folder)
-                      for folder, _, names in os.walk(self.folder) for name in names)
+        """Every file but isolinux.bin, which mkisofs patches on its way into the ISO."""
+        found = (os.path.relpath(os.path.join(folder, name), self.folder)
+                 for folder, _, names in os.walk(self.folder) for name in names)
+        return sorted(path for path in found if path != "isolinux/isolinux.bin")
 
     def bytes(self):
         return sum(os.path.getsize(os.path.join(self.folder, path)) for path in self.files())

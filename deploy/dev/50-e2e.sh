@@ -1,0 +1,28 @@
+# ./dev e2e, demo
+# shellcheck shell=bash
+
+# ./dev e2e [--all] [NAME...]: the end-to-end tests of the dev preset; NAME as ctest knows them (install_bios, walk, …).
+# --all: also what takes long (200 kills in a transfer and more).
+do_e2e() {
+  local all='' names=() pattern='^e2e/'
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --all) all=1 ;;
+      -*) echo "dev e2e: no option '$1'" >&2; return 2 ;;
+      *) names+=("$1") ;;
+    esac
+    shift
+  done
+  do_deps
+  build_tree dev
+  if [ ${#names[@]} -gt 0 ]; then pattern="^e2e/($(IFS='|'; echo "${names[*]}"))$"; fi
+  FARBOOT_E2E_KILLS=${FARBOOT_E2E_KILLS:-${all:+200}} \
+    ctest --test-dir build/dev -j "$(nproc)" --output-on-failure --no-tests=error -R "$pattern"
+}
+
+# ./dev demo [--iso FILE] [--keep] [--offline]: the main job end to end with the optimised programs.
+do_demo() {
+  do_deps build demo
+  build_tree release farboot-controller farboot-agent farboot
+  tests/e2e/demo.py --bin build/release/bin --lab build/lab "$@"
+}

@@ -1,0 +1,50 @@
+# ./dev fuzz, bench
+# shellcheck shell=bash
+
+# ./dev fuzz [TARGET] [SECONDS]: libFuzzer on one target or on each, starting from tests/fuzz/corpus and the golden
+# files. What it finds new lies in build/fuzz/corpus; a crash lies in build/fuzz/crash-TARGET-*.
+do_fuzz() {
+  local target=${1:-all} seconds=${2:-60} targets=() name status=0
+  do_deps build test
+  for name in tests/fuzz/fuzz_*.cc; do
+    name=${name##*/fuzz_}
+    targets+=("${name%.cc}")
+  done
+  if [ "$target" != all ]; then
+    [ -f "tests/fuzz/fuzz_$target.cc" ] || { echo "dev fuzz: no target '$target' (${targets[*]})" >&2; return 2; }
+    targets=("$target")
+  fi
+  build_tree fuzz "${targets[@]/#/fuzz_}"
+  for name in "${targets[@]}"; do
+    echo "fuzz $name: $seconds s"
+    mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+    "build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+      -artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" \
+      >"build/fuzz/$name.log" 2>&1 || { status=1; echo "fuzz $name FAILED, see build/fuzz/$name.log" >&2; }
+    grep -E 'stat::number_of_executed_units|stat::new_units_added|SUMMARY' "build/fuzz/$name.log" || true
+    rmdir --ignore-fail-on-non-empty "tests/fuzz/corpus/$name"
+  done
+  return $status
+}
+
+# ./dev bench [NAME...]: the programs tests/bench/*_bench.cc (and scripts *_bench.sh beside them), optimised.
+do_bench() {
+  local names=("$@") name found=
+  do_deps build test bench
+  build_tree release-tests
+  if [ ${#names[@]} = 0 ]; then
+    for name in tests/bench/*_bench.cc tests/bench/*_bench.sh; do
+      [ -f "$name" ] || continue
+      name=${name##*/}
+      names+=("${name%_bench.*}")
+    done
+  fi
+  for name in "${names[@]}"; do
+    found=
+    if [ -x "build/release-tests/bin/${name}_bench" ]; then "build/release-tests/bin/${name}_bench" && found=1; fi
+    if [ -x "tests/bench/${name}_bench.sh" ]; then
+      "tests/bench/${name}_bench.sh" build/release-tests/bin && found=1
+    fi
+    [ -n "$found" ] || { echo "dev bench: no bench '$name'" >&2; return 2; }
+  done
+}

@@ -1,0 +1,82 @@
+"""The main job, with real firmware: from power on to a machine that came up from its own disk."""
+from farboot_lab.case import LabCase
+from farboot_lab.wait import wait_for
+
+BIOS_MAC, UEFI_MAC = "52:54:00:65:00:01", "52:54:00:65:00:02"
+
+
+def host_state(controller, name):
+    return next((h.get("state") for h in controller.json("host", "list") if h.get("host", h.get("name")) in (name, f"lyon/{name}")), None)
+
+
+class Install(LabCase):
+    def staged(self, **fleet):
+        stage = self.enterContext(self.make_stage())
+        stage.bring_up(self.tree.iso, self.make_fleet(**fleet))
+        return stage
+
+    def test_bios_installs_once_then_boots_its_disk(self):
+        """Net first: the second boot asks us again and is told to boot its disk."""
+        stage = self.staged(hosts={"web1": BIOS_MAC})
+        with self.capture(stage) as capture:
+            machine = self.run_machine(self.machine(stage, "bios", BIOS_MAC, order="net,disk",
+                                                    expect=self.installed_and_booted()))
+        self.assertEqual(len(machine.resets), 1)
+        self.assert_only_router_gives_addresses(stage, capture)
+        wait_for("the controller knows of it", lambda: host_state(stage.controller, "web1") == "done", 60)
+
+    def test_uefi_installs_and_boots_its_disk(self):
+        stage = self.staged(hosts={"web2": UEFI_MAC})
+        self.run_machine(self.machine(stage, "uefi", UEFI_MAC, firmware="uefi", expect=self.installed_and_booted()))
+        self.assertTrue(any("snponly.efi" in " ".join(e.values()) for e in stage.agent.daemon.events("tftp.sent")),
+                        "OVMF fetched its loader by TFTP")
+
+    def assert_only_router_gives_addresses(self, stage, capture):
+        from farboot_lab.packets import decode_dhcp
+        for packet in capture.packets():
+            dhcp = decode_dhcp(packet.data)
+            if dhcp and dhcp.op == 2 and dhcp.yiaddr != "0.0.0.0":
+                self.assertEqual(packet.source, stage.net.router)
+
+
+class Offline(LabCase):
+    """Staged, then the line cut, the controller dead and the agent started anew: both firmwares install all the same."""
+
+    def offline_stage(self, host, mac):
+        stage = self.enterContext(self.make_stage())
+        stage.bring_up(self.tree.iso, self.make_fleet(hosts={host: mac}))
+        stage.net.cut()
+        stage.controller.daemon.kill()
+        stage.agent.daemon.kill()
+        stage.agent.daemon.start()
+        return stage
+
+    def heal_and_report(self, stage, host):
+        stage.controller.daemon.start()
+        stage.net.heal()
+        wait_for("the controller learns how it went", lambda: host_state(stage.controller, host) == "done", 120)
+
+    def test_bios(self):
+        stage = self.offline_stage("web1", BIOS_MAC)
+        self.run_machine(self.machine(stage, "bios", BIOS_MAC, expect=self.installed_and_booted()))
+        self.heal_and_report(stage, "web1")
+
+    def test_uefi(self):
+        stage = self.offline_stage("web2", UEFI_MAC)
+        self.run_machine(self.machine(stage, "uefi", UEFI_MAC, firmware="uefi", expect=self.installed_and_booted()))
+        self.heal_and_report(stage, "web2")
+
+
+class SeedSetup(LabCase):
+    """The hand-made set-up this product replaces: a menu with a timeout and a default, CentOS 7 with ks= and repo=, an
+    iPXE shell, and a machine nobody has named."""
+
+    def test_menu_times_out_into_centos7(self):
+        stage = self.enterContext(self.make_stage())
+        stage.bring_up(self.tree.iso, self.make_fleet(style="legacy", timeout=4, default="centos7", title="Seed menu",
+                                                      entries='centos7, "- Tools", shell, local'))
+        self.run_machine(self.machine(
+            stage, "seed", "52:54:00:65:00:77",
+            expect=["Seed menu", "CentOS 7", "iPXE shell", "Boot from the local disk",
+                    r"cmdline: .*\bks=http://\S+.*", *self.installed_and_booted()],
+            shot_on="Seed menu"))
