@@ -11,6 +11,10 @@ endif()
 if(FARBOOT_SANITIZE)
   target_compile_options(farboot_flags INTERFACE -fsanitize=${FARBOOT_SANITIZE}
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(FARBOOT_SANITIZE MATCHES "address")
+    # A null pointer ends in AddressSanitizer's report anyway; these two double the time to compile.
+    target_compile_options(farboot_flags INTERFACE -fno-sanitize=null,vptr)
+  endif()
   target_link_options(farboot_flags INTERFACE -fsanitize=${FARBOOT_SANITIZE})
 else()
   target_compile_options(farboot_flags INTERFACE -fstack-protector-strong)
