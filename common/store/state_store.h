@@ -62,7 +62,7 @@ class StateStore {
     virtual ~Watch() = default;
   };
   /// Called once per committed change under the prefix, in commit order, after the commit is
-  /// durable, on the committing thread. Must be quick and must not call the store.
+  /// durable, on a committing thread. Must be quick and must not call the store.
   using Watcher = std::function<void(const StateEntry& entry, bool erased)>;
 
   virtual ~StateStore() = default;

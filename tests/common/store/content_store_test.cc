@@ -41,7 +41,7 @@ class ContentStoreContract : public ::testing::Test {
   std::unique_ptr<Harness> harness_ = std::make_unique<Harness>();
 };
 
-using Stores = ::testing::Types<test::MemoryHarness>;
+using Stores = ::testing::Types<test::MemoryHarness, test::PackHarness>;
 TYPED_TEST_SUITE(ContentStoreContract, Stores);
 
 TYPED_TEST(ContentStoreContract, GivesBackWhatWasPut) {
@@ -188,7 +188,7 @@ TYPED_TEST(ContentStoreContract, AnOpenChunkStaysReadableThoughSwept) {
 }
 
 TYPED_TEST(ContentStoreContract, RefusesWhatExceedsTheBudgetWithNumbers) {
-  auto tight = TypeParam::with_budget(4u << 20);
+  auto tight = std::make_unique<TypeParam>(4u << 20);
   const Bytes one = noise(kChunkBytesMax, 14);
   ASSERT_TRUE(tight->store().put(sha256(one), one));
   std::vector<Bytes> many;

@@ -22,7 +22,7 @@ class StateStoreContract : public ::testing::Test {
   Harness harness_;
 };
 
-using Stores = ::testing::Types<test::MemoryStateHarness>;
+using Stores = ::testing::Types<test::MemoryStateHarness, test::RocksStateHarness>;
 TYPED_TEST_SUITE(StateStoreContract, Stores);
 
 TYPED_TEST(StateStoreContract, RemembersTheRevisionThatLastWroteAKey) {

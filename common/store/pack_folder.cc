@@ -1,0 +1,133 @@
+#include "common/store/pack_folder.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kOpenPacksMax = 64;  ///< file descriptors kept, readers' own not counted
+constexpr std::string_view kSuffix = ".pack";
+constexpr std::size_t kNumberDigits = 8;
+
+}  // namespace
+
+class PackFolder::Lease {
+ public:
+  Lease(std::shared_ptr<Leases> leases, std::shared_ptr<PackFile> file, std::uint64_t place)
+      : leases_(std::move(leases)), file_(std::move(file)), place_(place) {
+    leases_->with([&](auto& held) { ++held[place_]; });
+  }
+  ~Lease() {
+    leases_->with([&](auto& held) {
+      const auto it = held.find(place_);
+      if (--it->second == 0) held.erase(it);
+    });
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+ private:
+  std::shared_ptr<Leases> leases_;
+  std::shared_ptr<PackFile> file_;
+  std::uint64_t place_;
+};
+
+PackFolder::PackFolder(std::string path)
+    : path_(std::move(path)), leases_(std::make_shared<Leases>()) {}
+
+Result<void> PackFolder::make() const {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (!error) return {};
+  return fail(error == std::errc::permission_denied ? Errc::denied : Errc::unavailable,
+              "store {}: cannot make the folder: {}", path_, error.message());
+}
+
+std::string PackFolder::path_of(std::uint32_t number) const {
+  return fmt::format("{}/{:08}{}", path_, number, kSuffix);
+}
+
+Result<std::vector<std::uint32_t>> PackFolder::numbers() const {
+  std::vector<std::uint32_t> numbers;
+  std::error_code error;
+  fs::directory_iterator it(path_, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    const std::string name = it->path().filename();
+    if (!name.ends_with(kSuffix) || name.size() < kNumberDigits + kSuffix.size()) continue;
+    const char* const end = name.data() + name.size() - kSuffix.size();
+    std::uint32_t number = 0;
+    const auto [stop, bad] = std::from_chars(name.data(), end, number);
+    if (bad == std::errc() && stop == end && number != 0) numbers.push_back(number);
+  }
+  if (error) return fail(Errc::unavailable, "store {}: {}", path_, error.message());
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+Result<std::shared_ptr<PackFile>> PackFolder::file(std::uint32_t number) const {
+  const auto known = opened_.with([&](auto& opened) -> std::shared_ptr<PackFile> {
+    for (auto it = opened.begin(); it != opened.end(); ++it) {
+      if (it->first != number) continue;
+      opened.splice(opened.begin(), opened, it);
+      return it->second;
+    }
+    return nullptr;
+  });
+  if (known) return known;
+  auto file = PackFile::open(path_of(number));
+  if (!file) return file.error();
+  opened_.with([&](auto& opened) {
+    opened.emplace_front(number, *file);
+    if (opened.size() > kOpenPacksMax) opened.pop_back();
+  });
+  // Removed meanwhile: do not keep its space.
+  struct stat info = {};
+  if (::fstat((*file)->fd(), &info) == 0 && info.st_nlink == 0) {
+    opened_.with([&](auto& opened) {
+      opened.remove_if([&](const Opened& entry) { return entry.first == number; });
+    });
+  }
+  return *file;
+}
+
+Result<std::shared_ptr<PackFile>> PackFolder::create(std::uint32_t number) {
+  auto file = PackFile::create(path_of(number));
+  if (!file) return file.error();
+  opened_.with([&](auto& opened) {
+    opened.emplace_front(number, *file);
+    if (opened.size() > kOpenPacksMax) opened.pop_back();
+  });
+  return *file;
+}
+
+void PackFolder::remove(std::uint32_t number) {
+  const std::string path = path_of(number);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    const auto text = std::error_code(errno, std::generic_category()).message();
+    log::warn("store.unlink_failed", log::kv("path", path), log::kv("error", text));
+  }
+  opened_.with([&](auto& opened) {
+    opened.remove_if([&](const Opened& entry) { return entry.first == number; });
+  });
+}
+
+std::shared_ptr<const void> PackFolder::lease(std::shared_ptr<PackFile> file, std::uint32_t number,
+                                              std::uint32_t offset) const {
+  return std::make_shared<const Lease>(leases_, std::move(file),
+                                       std::uint64_t{number} << 32 | offset);
+}
+
+bool PackFolder::leased(std::uint32_t number, std::uint32_t offset) const {
+  return leases_->with(
+      [&](const auto& held) { return held.contains(std::uint64_t{number} << 32 | offset); });
+}
+
+}  // namespace farboot
