@@ -7,7 +7,7 @@ deps_build="g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libzstd-dev libsystemd-dev openssl ipxe"
 deps_test="libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  python3 curl procps"
+  python3 curl procps systemd"
 deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base iproute2 nftables iputils-ping
   python3 curl openssl tcpdump procps
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common

@@ -38,3 +38,42 @@ do_sysroot() {
 sysroot_dir() { echo "${FARBOOT_SYSROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/farboot-sysroots}/debian12-$1"; }
 
 mmdebstrap_mode() { if [ "$(id -u)" = 0 ]; then echo root; else echo unshare; fi; }
+
+# ./dev package [--arch amd64|arm64] [--test]: Debian packages into out/. --test: amd64: installed and started for real
+# in a Debian 12 of its own (nspawn, root); arm64: the unit tests under qemu-user.
+do_package() {
+  local arch=amd64 test='' preset=release
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --arch) arch=$2; shift ;;
+      --test) test=1 ;;
+      *) echo "dev package: no option '$1'" >&2; return 2 ;;
+    esac
+    shift
+  done
+  case $arch in
+    amd64) ;;
+    arm64) preset=arm64 ;;
+    *) echo "dev package: no architecture '$arch' (amd64 arm64)" >&2; return 2 ;;
+  esac
+  do_deps build package
+  if [ "$arch" != arm64 ]; then
+    build_tree release farboot-controller farboot-agent farboot
+  else
+    do_sysroot arm64
+    if [ -n "$test" ]; then build_tree arm64; else build_tree arm64 farboot-controller farboot-agent farboot; fi
+  fi
+  mkdir -p out
+  rm -f out/farboot-*_"$arch".deb
+  (cd "build/$preset" && cpack -G DEB >cpack.log 2>&1) || { cat "build/$preset/cpack.log" >&2; return 1; }
+  ls -l out/farboot-*_"$arch".deb
+  [ -n "$test" ] || return 0
+  if [ "$arch" = arm64 ]; then
+    ctest --test-dir build/arm64 -j "$(nproc)" --output-on-failure -L 'unit|fuzz'
+  else
+    tests/package/depends_test.sh build/release/bin
+    do_deps demo
+    tests/e2e/lab/trees.sh build/lab
+    tests/package/nspawn_test.sh out build/lab/tree
+  fi
+}

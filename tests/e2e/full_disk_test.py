@@ -1,0 +1,106 @@
+"""A full disk: refused early, with the numbers, and what is active keeps serving."""
+import os
+import re
+import subprocess
+
+from farboot_lab import fleet
+from farboot_lab.case import LabCase
+from farboot_lab.fake_machine import FakeMachine
+from farboot_lab.wait import wait_for
+
+NUMBERS = re.compile(r"\d[\d.]*\s*(?:bytes|[KMG]i?B)|\d{6,}")
+
+
+def small_disk(case, folder, megabytes):
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "small", folder], check=True)
+    case.addCleanup(subprocess.run, ["umount", "-l", folder], check=False)
+
+
+class FullDisk(LabCase):
+    def setUp(self):
+        self.stage = self.enterContext(self.make_stage())
+
+    def test_import_that_does_not_fit(self):
+        small_disk(self, self.stage.controller.state, 40)
+        controller = self.stage.start_controller()
+        done = controller.cli("image", "import", self.tree.iso, "--name", "centos7", "--tag", "1708", ok=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout + done.stderr, NUMBERS)
+        self.assertEqual(controller.json("image", "list"), [])
+        controller.daemon.restart()
+        self.assertEqual(controller.json("image", "list"), [])
+
+    def big_fleet(self):
+        """The second release: as the first, and an image of 120 MB that shares nothing with it."""
+        folder = os.path.join(self.work, "noise")
+        os.makedirs(os.path.join(folder, "images"))
+        with open(os.path.join(folder, "images", "noise.img"), "wb") as file:
+            for _ in range(120):
+                file.write(os.urandom(1 << 20))
+        for name in ("vmlinuz", "initrd.img"):
+            fleet.write(os.path.join(folder, "images", "pxeboot", name), f"{name} of a tool\n")
+        fleet.write(os.path.join(folder, ".treeinfo"), "[general]\nfamily = Noise\nversion = 1\narch = x86_64\n"
+                    "[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n")
+        self.stage.controller.cli("image", "import", folder, "--name", "noise", "--tag", "1")
+        target = self.make_fleet()
+        path = os.path.join(target, "fleet.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        fleet.write(path, text + "  noise: {kind: install, title: Noise, image: noise@1}\n")
+        return target
+
+    def agent_error(self):
+        return next(iter(self.stage.controller.json("agent", "list")), {}).get("error", "")
+
+    def test_staging_that_does_not_fit_is_refused_at_the_offer(self):
+        small_disk(self, self.stage.agent.state, 100)
+        self.stage.bring_up(self.tree.folder, self.make_fleet())
+        self.stage.controller.cli("apply", self.big_fleet())
+        before = self.stage.net.wan_bytes()[0]
+        self.stage.controller.cli("rollout", "start", "r2", "--site", "lyon")
+        wait_for("the agent says why it will not take r2", lambda: NUMBERS.search(self.agent_error()), 60)
+        self.assertLess(self.stage.net.wan_bytes()[0] - before, 20e6, "before the content moved")
+        self.serves_everything()
+
+    def test_disk_that_fills_up_while_staging(self):
+        """Somebody else takes the space after the offer was accepted."""
+        small_disk(self, self.stage.agent.state, 300)
+        self.stage.bring_up(self.tree.folder, self.make_fleet())
+        self.stage.controller.cli("apply", self.big_fleet())
+        self.stage.net.shape_wan("rate", "50mbit")
+        start = self.stage.net.wan_bytes()[0]
+        self.stage.controller.cli("rollout", "start", "r2", "--site", "lyon")
+        wait_for("the transfer is under way", lambda: self.stage.net.wan_bytes()[0] - start > 20e6, 60)
+        hog = os.path.join(self.stage.agent.state, "hog")
+        with open(hog, "wb") as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 20))
+                    file.flush()
+            except OSError:
+                pass
+        wait_for("the agent says that its disk is full", self.agent_error, 90)
+        self.serves_everything()
+        self.stage.agent.daemon.kill()
+        self.stage.agent.daemon.start()
+        self.serves_everything()
+        os.unlink(hog)
+        wait_for("with space again it finishes by itself", self.serves_noise, 180)
+
+    def client(self):
+        if not hasattr(self, "fake"):
+            self.fake = FakeMachine(self.stage.net, "c1", "52:54:00:65:00:71")
+            self.fake.take_lease(self.fake.offers(self.fake.options())[0][0], {})
+        return self.fake
+
+    def serves_noise(self):
+        return self.client().get(f"http://{self.stage.net.pi}/images/noise/images/pxeboot/vmlinuz").status == 200
+
+    def serves_everything(self):
+        machine = self.client()
+        connection = machine.connect(self.stage.net.pi)
+        for path in self.tree.files():
+            got = machine.get(f"http://{self.stage.net.pi}/images/centos7/{path}", connection=connection)
+            self.assertEqual((got.status, got.sha256), (200, self.tree.sha256(path)), path)
+        connection.close()

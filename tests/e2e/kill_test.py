@@ -1,0 +1,110 @@
+"""kill -9 of agent or controller at seeded moments of a transfer: it goes on where it was, no chunk that was durable is
+sent twice, and what is served at the end is the tree, byte for byte.
+
+FARBOOT_E2E_KILLS: how many kills (default 12). FARBOOT_E2E_SEED: printed at each run; the same seed picks the same
+moments."""
+import os
+import random
+import shutil
+
+from farboot_lab import programs
+from farboot_lab.case import LabCase
+from farboot_lab.fake_machine import FakeMachine
+from farboot_lab.wait import wait_for
+
+KILLS_DEFAULT = 12
+WAN_RATE = "60mbit"
+BYTES_BETWEEN_KILLS = 6_000_000
+
+
+class Kill(LabCase):
+    def setUp(self):
+        self.kills = int(os.environ.get("FARBOOT_E2E_KILLS") or KILLS_DEFAULT)
+        seed = int(os.environ.get("FARBOOT_E2E_SEED") or random.randrange(1 << 32))
+        print(f"FARBOOT_E2E_SEED={seed} FARBOOT_E2E_KILLS={self.kills}")
+        self.random = random.Random(seed)
+        self.stage = self.enterContext(self.make_stage())
+        self.mark_agent = 0         # size of the agent's log when it last began from nothing
+        self.kept = []              # per kill of the agent: (what was durable, size of the controller's log)
+
+    # ---- what is on the disk, and what was sent ----------------------------------------------------------------------------
+    def durable(self):
+        """Digests the dead agent's store holds, read from its disk."""
+        tool = self.stage.programs.path("farboot_state_edit")
+        return set(programs.run([tool, self.stage.agent.store, "chunks"], self.stage.programs.environment).stdout.split())
+
+    def sent(self, since):
+        """Digests the controller sent after its log had `since` bytes."""
+        return [d for e in self.stage.controller.daemon.events("link.chunks_sent", since) for d in e["chunks"].split(",")]
+
+    def test_kills(self):
+        stage = self.stage
+        cli = stage.start_controller().cli
+        cli("image", "import", self.tree.folder, "--name", "centos7", "--tag", "1708")
+        cli("loader", "import")
+        cli("apply", self.make_fleet())
+        stage.enroll_agent()
+        stage.net.shape_wan("rate", WAN_RATE)
+        cli("rollout", "start", "r1", "--site", "lyon")
+        done, rounds, kills_in_transfer = 0, 0, 0
+        while done < self.kills:
+            if self.serving():
+                self.check_result()
+                rounds += 1
+                self.forget_everything()
+            kills_in_transfer += self.kill_once(done)
+            done += 1
+        wait_for("the transfer ends by itself", self.serving, 180)
+        self.check_result()
+        print(f"{done} kills, {kills_in_transfer} of them while chunks were on their way, {rounds + 1} transfers finished")
+
+    def kill_once(self, number):
+        """One kill at a moment the seed picks; True if it hit a transfer. Both run again afterwards."""
+        stage = self.stage
+        kill_controller = self.random.random() < 0.3
+        after = self.random.randrange(0, BYTES_BETWEEN_KILLS)
+        start = stage.net.wan_bytes()[0]
+        moment = lambda: stage.net.wan_bytes()[0] - start >= after or self.serving()  # noqa: E731
+        wait_for(f"kill {number}: {after} bytes have come", moment, 60, poll=0.01)
+        hit = not self.serving()
+        if kill_controller:
+            stage.controller.daemon.kill()
+            stage.controller.daemon.start()
+        else:
+            stage.agent.daemon.kill()
+            self.check_sent_once()
+            self.kept.append((self.durable(), stage.controller.daemon.log_size()))
+            stage.agent.daemon.start()
+        return hit
+
+    def check_sent_once(self):
+        """What was durable at a kill must not have been sent after it: looked at again each time, for it may be late."""
+        for held, since in self.kept:
+            again = held & set(self.sent(since))
+            self.assertFalse(again, f"{len(again)} durable chunks were sent again, as {sorted(again)[:3]}")
+
+    def serving(self):
+        return bool(self.stage.agent.daemon.events("sync.activated", self.mark_agent))
+
+    def forget_everything(self):
+        """The agent loses its content and begins again: a new transfer to kill."""
+        stage = self.stage
+        stage.agent.daemon.stop()
+        identity = os.path.join(stage.agent.state, "identity")
+        for name in os.listdir(stage.agent.state):
+            path = os.path.join(stage.agent.state, name)
+            if path != identity:
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        self.mark_agent, self.kept = stage.agent.daemon.log_size(), []
+        stage.agent.daemon.start()
+
+    def check_result(self):
+        self.check_sent_once()
+        if not hasattr(self, "machine_"):
+            self.machine_ = FakeMachine(self.stage.net, "c1", "52:54:00:65:00:71")
+            self.machine_.take_lease(self.machine_.offers(self.machine_.options())[0][0], {})
+        connection = self.machine_.connect(self.stage.net.pi)
+        for path in self.tree.files():
+            got = self.machine_.get(f"http://{self.stage.net.pi}/images/centos7/{path}", connection=connection)
+            self.assertEqual((got.status, got.sha256), (200, self.tree.sha256(path)), path)
+        connection.close()
