@@ -9,6 +9,7 @@
 #include "agent/host/install_state.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/content/desired_state.h"
 #include "common/content/digest.h"
 #include "common/content/manifest.h"
 #include "common/content/release.h"
@@ -17,7 +18,6 @@ namespace farboot {
 
 struct Attempt {
   std::string token;  ///< 128 bits nobody can guess, hex; names the attempt in URLs and on disk
-  std::string host;   ///< key in the host book: the host's name, or the MAC of one without
   std::string mac;    ///< normalised, of the card it booted from
   std::string entry;
   Digest release;   ///< of the release document it began under

@@ -124,26 +124,34 @@ class HostBook {
  private:
   struct Entry;  ///< a record and what is only in memory of it
 
+  // host_book.cc: who is who
   Entry* find(const MachineId& machine) const;
   Entry* find_token(std::string_view token) const;
+  HostView view(const Entry& entry) const;
   Entry& add(HostRecord record);
   void index();
   void forget(const std::string& key, Transaction& writes);
-  void forget_attempt(Entry& entry, Transaction& writes);
   bool make_room(Transaction& writes);
   void take_spec(const HostSpec& spec, Transaction& writes);
-  void adopt_unknown(const HostSpec& spec, Transaction& writes);
+  bool adopt_unknown(const HostSpec& spec, Transaction& writes);
+  void open_attempts();
+
+  // host_progress.cc: how far they are
+  Result<std::shared_ptr<Attempt>> make_attempt(const Begin& order) const;
+  void put_attempt(Entry& entry, Transaction& writes);
+  void forget_attempt(Entry& entry, Transaction& writes);
   void bind_client(Entry& entry, const std::string& client);
-  /// Adds the record to the writes, and an event if the phase is not `before` any more.
+  /// Adds the record to the writes, and an event for each change of phase since `before`.
   void save(Entry& entry, InstallPhase before, Transaction& writes);
   void age(Entry& entry, Seconds passed, Transaction& writes);
+  void count_package(Entry& entry, const CatalogFile& file);
 
-  Loop& loop_;
   Catalog& catalog_;
   const Clock& clock_;
   HostSettings settings_;
-  StateWriter writer_;
   const StateStore& state_;
+  StateWriter writer_;
+  boost::asio::any_io_executor executor_;
   Outbox outbox_;
   SiteFacts site_;
   std::uint32_t site_installs_max_ = 0;

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/host/install_state.h"
 #include "common/base/clock.h"
@@ -23,11 +24,12 @@ struct HostRecord {
   HostSpec spec;        ///< of a machine nobody named: empty name, its MAC
   bool wanted = false;  ///< the desired state names it
   InstallState install;
-  std::string token;          ///< of the newest attempt; empty: none, or forgotten
-  std::string entry;          ///< that attempt's entry
-  std::uint64_t release = 0;  ///< its release's number
-  WallTime since{};           ///< when the phase last changed
-  WallTime saved{};           ///< when this record was last written
+  std::string token;                 ///< of the newest attempt; empty: none, or forgotten
+  std::string entry;                 ///< that attempt's entry
+  std::vector<std::string> clients;  ///< addresses that attempt was seen to come from
+  std::uint64_t release = 0;         ///< its release's number
+  WallTime since{};                  ///< when the phase last changed
+  WallTime saved{};                  ///< when this record was last written
 
   /// Name, or MAC.
   const std::string& key() const { return spec.name.empty() ? spec.macs.front() : spec.name; }

@@ -34,7 +34,8 @@ class StateWriter {
   DiskPool& disk_;
   StateStore& state_;
   std::deque<std::shared_ptr<Pending>> queue_;
-  bool draining_ = false;
+  /// Shared: a drain that the loop's end cuts off may outlive us by a moment.
+  std::shared_ptr<bool> draining_ = std::make_shared<bool>(false);
 };
 
 }  // namespace farboot

@@ -1,0 +1,138 @@
+#include "agent/host/attempt.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <openssl/rand.h>
+
+#include "agent/host/json_read.h"
+#include "common/template/template.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::uint64_t kFormat = 1;  // on disk: never reuse a number
+constexpr std::size_t kTokenBytes = 16;
+
+/// Names of the snippets that `text` includes, and theirs.
+void collect_snippets(const Release& release, std::string_view text, std::set<std::string>& names) {
+  auto tags = template_tags(text);
+  if (!tags) return;  // rendering says so, with the line
+  for (const TemplateTag& tag : *tags) {
+    if (tag.kind != TemplateTag::Kind::partial || names.contains(tag.name)) continue;
+    const auto snippet = release.snippets.find(tag.name);
+    if (snippet == release.snippets.end()) continue;
+    names.insert(tag.name);
+    collect_snippets(release, snippet->second, names);
+  }
+}
+
+std::string_view kickstart_text(const Release& release, const BootEntry& entry) {
+  const auto found = release.kickstarts.find(entry.kickstart);
+  return found == release.kickstarts.end() ? std::string_view() : found->second;
+}
+
+bool mentions(std::string_view text, std::string_view name) {
+  auto tags = template_tags(text);
+  return tags && std::any_of(tags->begin(), tags->end(), [&](const TemplateTag& tag) {
+           return tag.kind == TemplateTag::Kind::value && tag.name == name;
+         });
+}
+
+}  // namespace
+
+Result<std::string> make_token() {
+  std::array<unsigned char, kTokenBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    return fail(Errc::internal, "attempt: no random bytes");
+  return to_hex(bytes);
+}
+
+bool is_token(std::string_view text) {
+  return text.size() == 2 * kTokenBytes && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Release release_part(const Release& release, std::string_view entry_name) {
+  Release part;
+  part.number = release.number;
+  part.created = release.created;
+  part.variables = release.variables;
+  const BootEntry* entry = release.entry(entry_name);
+  if (entry == nullptr) return part;
+  part.entries.push_back(*entry);
+  if (const Image* image = release.image(entry->image)) part.images.push_back(*image);
+  std::set<std::string> snippets;
+  collect_snippets(release, entry->args, snippets);
+  if (const auto kickstart = release.kickstarts.find(entry->kickstart);
+      kickstart != release.kickstarts.end()) {
+    part.kickstarts.insert(*kickstart);
+    collect_snippets(release, kickstart->second, snippets);
+  }
+  for (const std::string& name : snippets) part.snippets.emplace(name, release.snippets.at(name));
+  return part;
+}
+
+AttemptTraits traits_of(const Release& release, const BootEntry& entry, const Manifest* tree) {
+  AttemptTraits traits;
+  traits.has_kickstart = !entry.kickstart.empty();
+  const Release part = release_part(release, entry.name);
+  traits.reports = mentions(kickstart_text(part, entry), "event.url");
+  for (const auto& [name, text] : part.snippets) traits.reports |= mentions(text, "event.url");
+  if (tree != nullptr)
+    traits.packages_total = static_cast<std::uint32_t>(
+        std::count_if(tree->files.begin(), tree->files.end(),
+                      [](const FileEntry& file) { return is_package(file.path); }));
+  return traits;
+}
+
+bool is_package(std::string_view path) { return path.ends_with(".rpm") || path.ends_with(".deb"); }
+
+std::string encode_attempt(const Attempt& attempt) {
+  const Bytes part = encode_release(attempt.part);
+  json_read::Json json{{"format", kFormat},
+                       {"token", attempt.token},
+                       {"mac", attempt.mac},
+                       {"entry", attempt.entry},
+                       {"release", attempt.release.hex()},
+                       {"manifest", attempt.manifest.hex()},
+                       {"part", as_text(part)},
+                       {"began", attempt.began.time_since_epoch().count()},
+                       {"has_kickstart", attempt.traits.has_kickstart},
+                       {"reports", attempt.traits.reports},
+                       {"packages_total", attempt.traits.packages_total}};
+  return json_read::dump(json);
+}
+
+Result<Attempt> decode_attempt(std::string_view text) {
+  const auto json = json_read::object(text);
+  if (json_read::number(json, "format") != kFormat)
+    return fail(Errc::corrupt, "attempt: not a record of format {}", kFormat);
+  Attempt attempt;
+  attempt.token = json_read::text(json, "token");
+  if (!is_token(attempt.token)) return fail(Errc::corrupt, "attempt: no token");
+  auto mac = normalise_mac(json_read::text(json, "mac"));
+  if (!mac) return fail(Errc::corrupt, "attempt: {}", mac.error().what);
+  attempt.mac = *mac;
+  attempt.entry = json_read::text(json, "entry");
+  auto release = Digest::from_hex(json_read::text(json, "release"));
+  auto manifest = Digest::from_hex(json_read::text(json, "manifest"));
+  if (!release || !manifest) return fail(Errc::corrupt, "attempt: no digests");
+  attempt.release = *release;
+  attempt.manifest = *manifest;
+  auto part = decode_release(as_bytes(json_read::text(json, "part")));
+  if (!part) return fail(Errc::corrupt, "attempt: {}", part.error().what);
+  attempt.part = std::move(*part);
+  if (attempt.part.entry(attempt.entry) == nullptr)
+    return fail(Errc::corrupt, "attempt: its release lacks entry {}", attempt.entry);
+  attempt.began = json_read::time(json, "began");
+  attempt.traits.has_kickstart = json_read::flag(json, "has_kickstart");
+  attempt.traits.reports = json_read::flag(json, "reports");
+  attempt.traits.packages_total =
+      static_cast<std::uint32_t>(json_read::number(json, "packages_total"));
+  return attempt;
+}
+
+}  // namespace farboot
