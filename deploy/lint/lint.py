@@ -6,6 +6,7 @@
 Prints `file:line: what is wrong` and ends with status 1 if there was any.
 """
 import argparse
+import ast
 import os
 import re
 import subprocess
@@ -185,14 +186,32 @@ def check_size(tree):
             yield path, lines, f"{lines} lines (at most {LINES_MAX}): which noun wants to move out?"
 
 
+def unused_imports(text):
+    """(line, name) of imports that a Python file never uses; raises SyntaxError."""
+    module = ast.parse(text)
+    used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+    for node in ast.walk(module):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                name = (alias.asname or alias.name).split(".")[0]
+                if name not in used:
+                    yield node.lineno, name
+
+
 def check_scripts(tree):
-    """Shell and Python scripts: executable exactly if they have a shebang line."""
+    """Scripts are executable exactly if they have a shebang line; Python parses and imports what it uses."""
     for path in tree.files:
         if not path.endswith((".sh", ".py")):
             continue
         shebang = tree.text(path).startswith("#!")
         if shebang != os.access(os.path.join(tree.top, path), os.X_OK):
             yield path, 1, "executable bit and #! line do not agree"
+        if path.endswith(".py"):
+            try:
+                for line, name in unused_imports(tree.text(path)):
+                    yield path, line, f"'{name}' is imported and not used"
+            except SyntaxError as error:
+                yield path, error.lineno or 1, f"not Python: {error.msg}"
 
 
 CHECKS = {"includes": check_includes, "events": check_events, "trap": check_trap,

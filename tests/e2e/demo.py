@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from farboot_lab import fleet, isolate, programs, site  # noqa: E402
+from farboot_lab import isolate, programs, site  # noqa: E402
 from farboot_lab.case import vm  # noqa: E402
 from farboot_lab.tree import Tree  # noqa: E402
 

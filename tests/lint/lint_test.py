@@ -76,6 +76,10 @@ class LintTest(unittest.TestCase):
         self.assertEqual(len(self.check("size", {"agent/x/a.cc": "\n" * 451})), 1)
         self.assertEqual(self.check("size", {"agent/x/a.cc": "\n" * 400}), [])
 
+    def test_python_that_does_not_parse_or_imports_for_nothing(self):
+        self.assertEqual(len(self.check("scripts", {"a.py": "def f(:\n"})), 1)
+        self.assertEqual(len(self.check("scripts", {"a.py": "import os\nimport sys\nprint(sys.argv)\n"})), 1)
+
 
 if __name__ == "__main__":
     unittest.main()

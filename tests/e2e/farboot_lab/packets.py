@@ -182,3 +182,13 @@ def read_pcap(path):
         found.append(Udp(seconds + fraction / 1e6, frame[6:12].hex(":"), socket.inet_ntoa(frame[26:30]), source_port,
                          socket.inet_ntoa(frame[30:34]), target_port, frame[header + 8:header + size]))
     return found
+
+
+def address_givers(datagrams):
+    """Who, of the servers in a capture, gave or offered an address: {IPv4 of the server}."""
+    givers = set()
+    for datagram in datagrams:
+        dhcp = decode_dhcp(datagram.data)
+        if dhcp and dhcp.op == 2 and (dhcp.yiaddr != "0.0.0.0" or LEASE in dhcp.options or SUBNET in dhcp.options):
+            givers.add(datagram.source)
+    return givers
