@@ -14,7 +14,6 @@ foreach(part agent controller)
   install(FILES deploy/examples/${part}.toml DESTINATION /etc/farboot COMPONENT ${part})
   install(FILES LICENSE DESTINATION share/doc/farboot-${part} RENAME copyright COMPONENT ${part})
 endforeach()
-install(FILES deploy/systemd/farboot-agent.path DESTINATION lib/systemd/system COMPONENT agent)
 install(DIRECTORY deploy/examples/fleet DESTINATION share/doc/farboot-controller/examples COMPONENT controller)
 
 set(CPACK_GENERATOR DEB)

@@ -20,6 +20,9 @@ def small_disk(case, folder, megabytes):
 class FullDisk(LabCase):
     def setUp(self):
         self.stage = self.enterContext(self.make_stage())
+        for config in (self.stage.controller.config, self.stage.agent.config):
+            with open(config, "a", encoding="utf-8") as file:
+                file.write("store_reserve_bytes = 4000000\n")        # the default suits no disk of 100 MB
 
     def test_import_that_does_not_fit(self):
         small_disk(self, self.stage.controller.state, 40)

@@ -31,7 +31,7 @@ class Kill(LabCase):
     def durable(self):
         """Digests the dead agent's store holds, read from its disk."""
         tool = self.stage.programs.path("farboot_state_edit")
-        return set(programs.run([tool, self.stage.agent.store, "chunks"], self.stage.programs.environment).stdout.split())
+        return set(programs.run([tool, self.stage.agent.database, "chunks"], self.stage.programs.environment).stdout.split())
 
     def sent(self, since):
         """Digests the controller sent after its log had `since` bytes."""
@@ -84,7 +84,7 @@ class Kill(LabCase):
             self.assertFalse(again, f"{len(again)} durable chunks were sent again, as {sorted(again)[:3]}")
 
     def serving(self):
-        return bool(self.stage.agent.daemon.events("sync.activated", self.mark_agent))
+        return bool(self.stage.agent.daemon.events("sync.activate", self.mark_agent))
 
     def forget_everything(self):
         """The agent loses its content and begins again: a new transfer to kill."""

@@ -170,7 +170,7 @@ class Trust(LabCase):
         self.new_agent("once").enroll(token)
         text, since = self.refused_enrolment("twice", token)
         self.assertIn("used", text)
-        self.assertTrue(self.stage.controller.daemon.events("enrol.refused", since), "the controller logs it")
+        self.assertTrue(self.stage.controller.daemon.events("pki.token_refused", since), "the controller logs it")
 
     def test_token_expires(self):
         token = self.token("late", "--ttl", "1s")
@@ -236,23 +236,23 @@ class Trust(LabCase):
 class Tampered(LabCase):
     """A release somebody changed on its way, or on the agent's disk."""
 
-    def edit_state(self, state_dir, *args, ok=(0,)):
+    def edit_state(self, database, *args, ok=(0,)):
         tool = self.stage.programs.path("farboot_state_edit")
-        return programs.run([tool, state_dir, *args], self.stage.programs.environment, ok=ok).stdout
+        return programs.run([tool, database, *args], self.stage.programs.environment, ok=ok).stdout
 
     def setUp(self):
         self.stage = self.enterContext(self.make_stage())
 
-    def tamper(self, daemon, state_dir, prefix):
+    def tamper(self, daemon, database, prefix):
         """Changes one letter of the signed release document under `prefix`, as a thief with a screwdriver could."""
         daemon.stop()
-        names = self.edit_state(state_dir, "list", prefix).split()
+        names = self.edit_state(database, "list", prefix).split()
         self.assertTrue(names, f"nothing under {prefix}")
         for name in names:
-            before = bytes.fromhex(self.edit_state(state_dir, "get", name))
+            before = bytes.fromhex(self.edit_state(database, "get", name))
             after = before.replace(b"centos7", b"centos8")
             self.assertNotEqual(before, after)
-            self.edit_state(state_dir, "put", name, after.hex())
+            self.edit_state(database, "put", name, after.hex())
         daemon.start()
 
     def test_release_tampered_with_at_the_controller_is_refused_by_the_agent(self):
@@ -261,17 +261,17 @@ class Tampered(LabCase):
         cli("loader", "import")
         cli("apply", self.make_fleet())
         self.stage.enroll_agent()
-        self.tamper(self.stage.controller.daemon, self.stage.controller.state, "release/")
+        self.tamper(self.stage.controller.daemon, self.stage.controller.database, "release/")
         cli("rollout", "start", "r1", "--site", "lyon", ok=None)
         wait_for("the agent refuses it, or the controller will not send it",
                  lambda: [e for e in self.stage.agent.daemon.events() + self.stage.controller.daemon.events()
                           if re.search(r"signature|tamper|refus|corrupt|mismatch", json.dumps(e))], 60)
-        self.assertFalse(self.stage.agent.daemon.events("sync.activated"))
+        self.assertFalse(self.stage.agent.daemon.events("sync.activate"))
 
     def test_release_tampered_with_on_the_agents_disk_is_not_served(self):
         self.stage.bring_up(self.tree.folder, self.make_fleet())
         self.stage.net.cut()
-        self.tamper(self.stage.agent.daemon, self.stage.agent.state, "catalog/active")
+        self.tamper(self.stage.agent.daemon, self.stage.agent.database, "catalog/active")
         machine = FakeMachine(self.stage.net, "c1", "52:54:00:65:00:71")
         machine.take_lease(machine.offers(machine.options())[0][0], {})
         base = f"http://{self.stage.net.pi}"

@@ -104,6 +104,7 @@ class Controller:
         self.daemon = programs.Daemon("farboot-controller", netns,
                                       [programs_.path("farboot-controller"), "--config", self.config],
                                       os.path.join(work, "controller.log"), programs_.environment)
+        self.database = os.path.join(self.state, "db")
         self.context = os.path.join(self.state, "operator")
 
     def cli_command(self, *args):
@@ -131,6 +132,7 @@ class Agent:
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(f'state_dir = "{self.state}"\ninterfaces = ["eth0"]\nlog_level = "debug"\n{settings}')
         self.log = os.path.join(work, f"agent-{net.name}-{name}.log")
+        self.database = os.path.join(self.state, "db")
         self.daemon = programs.Daemon("farboot-agent", net.pi_netns,
                                       [programs_.path("farboot-agent"), "--config", self.config], self.log,
                                       programs_.environment)
