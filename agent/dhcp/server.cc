@@ -7,12 +7,12 @@
 #include <set>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "agent/dhcp/rate_limit.h"
 #include "agent/loop.h"
 #include "agent/net/interfaces.h"
+#include "agent/net/readiness.h"
 #include "agent/net/udp_socket.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -37,9 +37,9 @@ enum class Listens : std::uint8_t {
 
 struct Listener {
   Listener(asio::io_context& loop, UdpSocket udp, Listens what)
-      : socket(std::move(udp)), ready(loop, ::dup(socket.fd())), listens(what) {}
+      : socket(std::move(udp)), ready(loop, socket.fd()), listens(what) {}
   UdpSocket socket;
-  asio::posix::stream_descriptor ready;
+  Readiness ready;
   Listens listens;
 };
 
@@ -90,8 +90,8 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   dhcp::RateLimit rate;
   InterfaceTable interfaces;
   std::vector<std::shared_ptr<Listener>> listeners;
-  std::optional<asio::posix::stream_descriptor> watch;
   UniqueFd watch_fd;
+  std::optional<Readiness> watch;
   bool stopped = false;
   Counters counters;
   std::set<std::pair<Mac, dhcp::Why>> silences_logged;
@@ -171,9 +171,7 @@ std::uint16_t DhcpServer::Impl::port_of(Listens what) const {
 Task<void> DhcpServer::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<Listener> listener) {
   std::array<std::uint8_t, kPacketBytesMax> buffer;
   while (!self->stopped) {
-    const auto token = asio::as_tuple(asio::use_awaitable);
-    const auto [error] =
-        co_await listener->ready.async_wait(asio::posix::descriptor_base::wait_read, token);
+    const auto [error] = co_await listener->ready.readable();
     if (error || self->stopped) co_return;
     for (int i = 0; i < kPacketsPerTurn; ++i) {
       const auto arrival = listener->socket.receive(buffer);
@@ -186,9 +184,7 @@ Task<void> DhcpServer::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<L
 
 Task<void> DhcpServer::Impl::watch_interfaces(std::shared_ptr<Impl> self) {
   while (!self->stopped) {
-    const auto token = asio::as_tuple(asio::use_awaitable);
-    const auto [error] =
-        co_await self->watch->async_wait(asio::posix::descriptor_base::wait_read, token);
+    const auto [error] = co_await self->watch->readable();
     if (error || self->stopped) co_return;
     drain_interface_watch(self->watch_fd);
     self->rescan();
@@ -306,16 +302,15 @@ void DhcpServer::start() {
   if (impl_->options.mode == DhcpMode::off) return;
   for (const auto& listener : impl_->listeners)
     spawn(impl_->loop, "dhcp.serve", Impl::serve(impl_, listener));
-  impl_->watch.emplace(impl_->loop, ::dup(impl_->watch_fd.get()));
+  impl_->watch.emplace(impl_->loop, impl_->watch_fd.get());
   spawn(impl_->loop, "dhcp.watch_interfaces", Impl::watch_interfaces(impl_));
 }
 
 void DhcpServer::stop() {
   impl_->stopped = true;
-  boost::system::error_code ignored;
-  for (const auto& listener : impl_->listeners) listener->ready.close(ignored);
+  for (const auto& listener : impl_->listeners) listener->ready.close();
   impl_->listeners.clear();
-  if (impl_->watch) impl_->watch->close(ignored);
+  if (impl_->watch) impl_->watch->close();
 }
 
 void DhcpServer::set_policy(dhcp::Policy policy) {

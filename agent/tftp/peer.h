@@ -34,10 +34,9 @@ class TftpPeer {
   virtual ~TftpPeer() = default;
   /// Sends in order, as far as UDP promises anything.
   virtual void send(std::span<const TftpPacket> packets) = 0;
-  /// The next packet from this client, and from nobody else.
+  /// The next packet from this client, and from nobody else. With a deadline that is past: what has
+  /// come already, after everything else on the loop had its turn.
   virtual Task<TftpArrival> receive(SteadyTime deadline) = 0;
-  /// Lets the loop serve others for at least `time` (0: one turn).
-  virtual Task<void> pause(std::chrono::microseconds time) = 0;
   virtual SteadyTime now() const = 0;
 };
 

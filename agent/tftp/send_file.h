@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "agent/tftp/file_source.h"
@@ -29,6 +30,8 @@ struct TftpTransfer {
   std::vector<tftp::Option> oack;  ///< empty: none asked for, begin with DATA 1
   TftpTiming timing;
   std::size_t piece_bytes = 256 * 1024;  ///< read ahead
+  /// If set: called when the last block is acknowledged; after that the session only lingers.
+  std::function<void()> delivered;
 };
 
 /// Sends one file to one client; returns the bytes acknowledged. Borrows `peer` and `file` until

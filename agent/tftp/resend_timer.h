@@ -1,0 +1,48 @@
+// When to send again: from the measured round trip (RFC 6298), doubled while nothing is heard.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "agent/tftp/send_file.h"
+
+namespace farboot {
+
+class ResendTimer {
+ public:
+  using Duration = std::chrono::microseconds;
+
+  explicit ResendTimer(const TftpTiming& timing)
+      : min_(timing.resend_min), max_(timing.resend_max), current_(timing.first_resend) {}
+
+  /// Wait this long for an answer. Also how long an answer to what was just sent may be on its way.
+  Duration current() const { return current_; }
+  /// nullopt until a round trip was measured.
+  std::optional<Duration> round_trip() const { return smoothed_; }
+
+  /// A round trip of a packet that was sent once: an answer to one of two sendings tells nothing
+  /// (Karn). Ends what back_off() did.
+  void measured(Duration trip) {
+    if (!smoothed_) {
+      smoothed_ = trip;
+      variation_ = trip / 2;
+    } else {
+      const Duration off = *smoothed_ > trip ? *smoothed_ - trip : trip - *smoothed_;
+      variation_ = (3 * variation_ + off) / 4;
+      smoothed_ = (7 * *smoothed_ + trip) / 8;
+    }
+    current_ = std::clamp(*smoothed_ + 4 * variation_, min_, max_);
+  }
+
+  /// Nothing came. The doubled time stays until the next measured(): a path that became slower must
+  /// get the chance to show it.
+  void back_off() { current_ = std::min(2 * current_, std::max(max_, current_)); }
+
+ private:
+  Duration min_, max_, current_;
+  std::optional<Duration> smoothed_;
+  Duration variation_{0};
+};
+
+}  // namespace farboot

@@ -1,0 +1,259 @@
+#include "agent/tftp/send_file.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "agent/tftp/blocks.h"
+#include "agent/tftp/pace.h"
+#include "agent/tftp/resend_timer.h"
+
+// g++ 12 sees no constructor where a coroutine returns an empty variant.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+namespace farboot {
+namespace {
+
+constexpr std::size_t kBatchMax = 16;        ///< packets handed to the peer at once
+constexpr unsigned kLateResendsMax = 3;      ///< of the last block, while lingering
+constexpr std::uint64_t kNumbers = 1 << 16;  ///< block numbers wrap: 65535 is followed by 0
+
+/// A transfer under way. Blocks are counted with 64 bits; only packets know 16.
+class Transfer {
+ public:
+  Transfer(TftpPeer& peer, TftpFile& file, TftpTransfer terms)
+      : peer_(peer),
+        terms_(std::move(terms)),
+        blocks_(file, terms_.block_bytes, terms_.piece_bytes),
+        timer_(terms_.timing),
+        heard_(peer.now()),
+        progressed_(heard_) {}
+
+  Task<Result<std::uint64_t>> run();
+
+ private:
+  enum class Heard : std::uint8_t {
+    progress,  ///< acknowledged more than before
+    nothing,   ///< silence, or a packet that changes nothing
+    restart,   ///< the client reports a gap
+  };
+
+  Task<Result<void>> agree();
+  Task<Result<void>> send_window();
+  Task<Result<void>> send_burst();
+  Task<void> linger();
+  Result<Heard> hear(const TftpArrival& arrival);
+  Heard on_ack(std::uint16_t number);
+  Result<void> on_silence();
+  void go_back();
+  std::uint64_t window_end() const {
+    return std::min(acked_ + terms_.window_blocks, blocks_.count());
+  }
+  void send_one(ByteView packet) {
+    const TftpPacket one{.header = {}, .payload = packet, .header_bytes = 0};
+    peer_.send(std::span(&one, 1));
+  }
+
+  TftpPeer& peer_;
+  TftpTransfer terms_;
+  Blocks blocks_;
+  ResendTimer timer_;
+  Pace pace_;
+
+  std::uint64_t acked_ = 0;    ///< every block up to this one
+  std::uint64_t next_ = 1;     ///< to be sent
+  std::uint64_t highest_ = 0;  ///< ever sent
+  SteadyTime sent_;            ///< the last packet
+  bool sent_once_ = false;     ///< and whether it went out for the first time
+  SteadyTime heard_;           ///< the client's last sign of life
+  SteadyTime progressed_;      ///< its last that acknowledged something
+  bool answered_ = false;      ///< it has sent one at all
+  unsigned first_sends_ = 0;
+  std::optional<SteadyTime> restarted_;  ///< at this value of acked_
+};
+
+Task<Result<std::uint64_t>> Transfer::run() {
+  if (!terms_.oack.empty()) {
+    auto agreed = co_await agree();
+    if (!agreed) co_return agreed.error();
+  }
+  while (acked_ < blocks_.count()) {
+    auto sent = co_await send_window();
+    if (!sent) {
+      if (sent.error().code != Errc::cancelled)
+        send_one(tftp::encode_error(tftp::error_code(sent.error().code), "read error"));
+      co_return sent.error();
+    }
+    if (acked_ >= blocks_.count() || next_ <= window_end()) continue;
+    const TftpArrival arrival = co_await peer_.receive(sent_ + timer_.current());
+    auto heard = hear(arrival);
+    if (!heard) co_return heard.error();
+    if (arrival.what == TftpArrival::What::silence)
+      if (auto patient = on_silence(); !patient) co_return patient.error();
+  }
+  if (terms_.delivered) terms_.delivered();
+  co_await linger();
+  co_return blocks_.size_bytes();
+}
+
+/// Sends the OACK until block 0 is acknowledged (RFC 2347).
+Task<Result<void>> Transfer::agree() {
+  const Bytes oack = tftp::encode_oack(terms_.oack);
+  while (!answered_) {
+    send_one(oack);
+    sent_ = peer_.now();
+    sent_once_ = ++first_sends_ == 1;
+    while (true) {
+      const TftpArrival arrival = co_await peer_.receive(sent_ + timer_.current());
+      if (arrival.what == TftpArrival::What::silence) {
+        if (auto patient = on_silence(); !patient) co_return patient.error();
+        break;
+      }
+      auto heard = hear(arrival);
+      if (!heard) co_return heard.error();
+      if (answered_) break;
+    }
+  }
+  if (sent_once_)
+    timer_.measured(std::chrono::duration_cast<ResendTimer::Duration>(heard_ - sent_));
+  co_return Result<void>();
+}
+
+/// Sends what the window still lacks, burst by burst; looks at what the client says in between.
+Task<Result<void>> Transfer::send_window() {
+  while (next_ <= window_end()) {
+    auto sent = co_await send_burst();
+    if (!sent) co_return sent.error();
+    if (next_ > window_end()) break;
+    const auto gap = pace_.gap(timer_.round_trip());
+    const TftpArrival arrival = co_await peer_.receive(peer_.now() + gap);
+    auto heard = hear(arrival);
+    if (!heard) co_return heard.error();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Transfer::send_burst() {
+  auto loaded = co_await blocks_.load(next_, acked_ + 1);
+  if (!loaded) co_return loaded.error();
+  const std::uint64_t left =
+      std::min({window_end() - next_ + 1, *loaded, std::uint64_t{pace_.burst_blocks()}});
+  std::array<TftpPacket, kBatchMax> batch;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatchMax));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t block = next_ + i;
+    batch[i].header = tftp::data_header(static_cast<std::uint16_t>(block % kNumbers));
+    batch[i].payload = blocks_.at(block);
+  }
+  peer_.send(std::span(batch).first(count));
+  next_ += count;
+  sent_ = peer_.now();
+  sent_once_ = next_ - 1 > highest_;
+  highest_ = std::max(highest_, next_ - 1);
+  if (!answered_) ++first_sends_;
+  co_return Result<void>();
+}
+
+/// Errors: cancelled.
+Result<Transfer::Heard> Transfer::hear(const TftpArrival& arrival) {
+  if (arrival.what == TftpArrival::What::gone)
+    return fail(Errc::cancelled, "client: nobody listens there any more");
+  if (arrival.what == TftpArrival::What::silence) return Heard::nothing;
+  if (const auto error = tftp::decode_error(arrival.bytes))
+    return fail(Errc::cancelled, "client: error {}: {}", error->code, printable(error->text));
+  const auto ack = tftp::decode_ack(arrival.bytes);
+  if (!ack) return Heard::nothing;
+  heard_ = peer_.now();
+  const Heard heard = on_ack(ack->block);
+  if (heard == Heard::progress) {
+    restarted_.reset();
+  } else if (heard == Heard::restart) {
+    restarted_ = heard_;
+    go_back();
+  }
+  return heard;
+}
+
+Transfer::Heard Transfer::on_ack(std::uint16_t number) {
+  const std::uint64_t ahead = (number + kNumbers - acked_ % kNumbers) % kNumbers;
+  const std::uint64_t block = acked_ + ahead;
+  if (block > highest_) return Heard::nothing;  // of the past, or of nothing we sent
+  if (ahead == 0) {
+    const bool first_answer = !answered_;
+    if (first_answer && !terms_.oack.empty()) {
+      answered_ = true;
+      progressed_ = heard_;
+    }
+    if (first_answer || terms_.window_blocks == 1) return Heard::nothing;  // RFC 1123 §4.2.3.1
+    // A gap right behind it. EDK2 says so for every packet that follows: go back once, then not
+    // until an answer to what was sent again can have come.
+    if (next_ == acked_ + 1) return Heard::nothing;
+    if (restarted_ && heard_ - *restarted_ < timer_.current()) return Heard::nothing;
+    return Heard::restart;
+  }
+  answered_ = true;
+  acked_ = block;
+  progressed_ = heard_;
+  if (block == next_ - 1) {
+    if (sent_once_)
+      timer_.measured(std::chrono::duration_cast<ResendTimer::Duration>(heard_ - sent_));
+    if (terms_.window_blocks > 1) pace_.window_passed();
+    return Heard::progress;
+  }
+  if (next_ <= block) {  // we went back, and the answer came after all
+    next_ = block + 1;
+    return Heard::progress;
+  }
+  // Inside the window: the client lacks what comes next, and we go on from there.
+  return Heard::restart;
+}
+
+void Transfer::go_back() {
+  next_ = acked_ + 1;
+  pace_.window_lost();
+}
+
+/// Nothing came in time: the window goes out again, unless the client has been silent too long.
+Result<void> Transfer::on_silence() {
+  const bool never = !answered_ && first_sends_ >= terms_.timing.first_sends_max;
+  const auto waited = peer_.now() - progressed_;
+  if (never || waited >= terms_.timing.silence_max)
+    return fail(Errc::timeout, "client: silent for {} ms",
+                std::chrono::duration_cast<Milliseconds>(waited).count());
+  timer_.back_off();
+  if (highest_ == 0) return {};
+  restarted_ = peer_.now();
+  go_back();
+  return {};
+}
+
+/// Stays for what was still on its way; whoever missed the last block gets it again.
+Task<void> Transfer::linger() {
+  const auto before_last = static_cast<std::uint16_t>((blocks_.count() - 1) % kNumbers);
+  const SteadyTime end = peer_.now() + timer_.current();
+  unsigned resends = 0;
+  while (peer_.now() < end) {
+    const TftpArrival arrival = co_await peer_.receive(end);
+    if (arrival.what != TftpArrival::What::packet) co_return;
+    const auto ack = tftp::decode_ack(arrival.bytes);
+    if (!ack || ack->block != before_last || ++resends > kLateResendsMax) continue;
+    auto loaded = co_await blocks_.load(blocks_.count(), blocks_.count());
+    if (!loaded) co_return;
+    const TftpPacket last{
+        .header = tftp::data_header(static_cast<std::uint16_t>(blocks_.count() % kNumbers)),
+        .payload = blocks_.at(blocks_.count())};
+    peer_.send(std::span(&last, 1));
+  }
+}
+
+}  // namespace
+
+Task<Result<std::uint64_t>> send_file(TftpPeer& peer, TftpFile& file, TftpTransfer transfer) {
+  Transfer under_way(peer, file, std::move(transfer));
+  co_return co_await under_way.run();
+}
+
+}  // namespace farboot

@@ -1,0 +1,307 @@
+#include "agent/tftp/server.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "agent/net/interfaces.h"
+#include "agent/net/readiness.h"
+#include "agent/net/udp_socket.h"
+#include "agent/tftp/negotiate.h"
+#include "agent/tftp/path.h"
+#include "agent/tftp/session_peer.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+constexpr int kPacketsPerTurn = 32;        ///< then the sessions get their turn
+constexpr std::uint32_t kFrameBytes = 32;  ///< IP, UDP and TFTP headers in front of a block
+constexpr std::size_t kManySessions = 64;  ///< from here on each reads ahead less
+constexpr std::size_t kPieceBytesMany = 64 * 1024;
+constexpr unsigned kPortTriesMax = 64;
+constexpr Milliseconds kStalled{2000};  ///< a client silent for so long may have started again
+constexpr Seconds kLimitLogInterval{60};
+
+using ClientKey = std::pair<Ipv4, std::uint16_t>;
+
+struct Session {
+  ClientKey client;
+  Bytes request;
+  std::string path;
+  std::unique_ptr<TftpSessionPeer> peer;
+  SteadyTime began;
+  bool delivered = false;
+};
+
+std::string text(const ClientKey& client) {
+  return client.first.to_string() + ":" + std::to_string(client.second);
+}
+
+/// What a client is told: no paths of ours, no names of our parts.
+std::string_view error_text(tftp::ErrorCode code) {
+  switch (code) {
+    case tftp::ErrorCode::not_found: return "file not found";
+    case tftp::ErrorCode::access: return "access violation";
+    case tftp::ErrorCode::illegal: return "illegal operation";
+    case tftp::ErrorCode::undefined:
+    case tftp::ErrorCode::full:
+    case tftp::ErrorCode::unknown_transfer:
+    case tftp::ErrorCode::exists:
+    case tftp::ErrorCode::no_user:
+    case tftp::ErrorCode::option_refused: break;
+  }
+  return "not available now";
+}
+
+}  // namespace
+
+struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
+  Impl(Loop& the_loop, TftpFileSource& the_source, TftpServerOptions the_options)
+      : loop(the_loop), source(the_source), options(std::move(the_options)) {}
+
+  static Task<void> serve(std::shared_ptr<Impl> self);
+  static Task<void> run(std::shared_ptr<Impl> self, std::shared_ptr<Session> session,
+                        tftp::Request request, TftpParties parties, TftpCaps caps);
+  Task<Result<std::uint64_t>> transfer(Session& session, const tftp::Request& request,
+                                       TftpParties parties, TftpCaps caps);
+  void on_packet(ByteView packet, const UdpArrival& arrival);
+  void on_request(ByteView packet, const UdpArrival& arrival);
+  bool joins_session(ByteView packet, const ClientKey& client);
+  bool within_limits(const ClientKey& client);
+  Result<std::unique_ptr<TftpSessionPeer>> open_peer(const TftpParties& parties);
+  void refuse(const UdpArrival& arrival, tftp::ErrorCode code, std::string_view why);
+  void finish(const Session& session, const Result<std::uint64_t>& sent);
+
+  Loop& loop;
+  TftpFileSource& source;
+  TftpServerOptions options;
+  std::optional<UdpSocket> socket;
+  std::optional<Readiness> ready;
+  std::map<ClientKey, std::shared_ptr<Session>> sessions;
+  Counters counters;
+  unsigned next_port = 0;
+  std::optional<SteadyTime> limit_logged;
+  bool stopped = false;
+};
+
+Task<void> TftpServer::Impl::serve(std::shared_ptr<Impl> self) {
+  std::array<std::uint8_t, tftp::kRequestBytesMax> buffer;
+  while (!self->stopped) {
+    const auto [error] = co_await self->ready->readable();
+    if (error || self->stopped) co_return;
+    for (int i = 0; i < kPacketsPerTurn; ++i) {
+      const auto arrival = self->socket->receive(buffer);
+      if (!arrival) break;
+      if (arrival->cut)
+        ++self->counters.dropped;
+      else
+        self->on_packet(ByteView(buffer).first(arrival->size_bytes), *arrival);
+    }
+  }
+}
+
+void TftpServer::Impl::on_packet(ByteView packet, const UdpArrival& arrival) {
+  if (arrival.source.is_zero() || arrival.source_port == 0) return;
+  const auto operation = tftp::opcode(packet);
+  if (operation == tftp::Opcode::rrq || operation == tftp::Opcode::wrq)
+    return on_request(packet, arrival);
+  // With one port for all this is where the sessions hear their clients; otherwise it is no
+  // business of ours, and an answer would begin a quarrel.
+  if (!options.single_port) return;
+  const auto at = sessions.find({arrival.source, arrival.source_port});
+  if (at != sessions.end()) at->second->peer->deliver(packet);
+}
+
+void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
+  const auto facts = interface_facts(arrival.interface);
+  if (!facts) return;
+  if (!options.interfaces.empty() && std::find(options.interfaces.begin(), options.interfaces.end(),
+                                               facts->name) == options.interfaces.end())
+    return;
+  ++counters.requests;
+  const ClientKey client{arrival.source, arrival.source_port};
+  if (joins_session(packet, client)) return;
+  auto request = tftp::decode_request(packet);
+  if (!request) return refuse(arrival, tftp::ErrorCode::illegal, request.error().what);
+  if (request->write) return refuse(arrival, tftp::ErrorCode::access, "a write request");
+  // Text mode is served byte for byte: what boots has no lines.
+  if (request->mode == tftp::Mode::other)
+    return refuse(arrival, tftp::ErrorCode::illegal, "an unknown mode");
+  auto path = normalise_tftp_path(request->path);
+  if (!path) return refuse(arrival, tftp::error_code(path.error().code), path.error().what);
+  if (!within_limits(client)) return;
+
+  const TftpParties parties{
+      .client = client.first, .client_port = client.second, .server = arrival.local};
+  auto peer = open_peer(parties);
+  if (!peer) return refuse(arrival, tftp::ErrorCode::undefined, peer.error().what);
+  auto session = std::make_shared<Session>();
+  session->client = client;
+  session->request.assign(packet.begin(), packet.end());
+  session->path = std::move(*path);
+  session->peer = std::move(*peer);
+  session->began = system_clock().steady();
+  sessions[client] = session;
+  const std::uint32_t fitting =
+      std::max(facts->mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
+  const TftpCaps caps{.block_bytes_max = options.block_bytes_max == 0
+                                             ? fitting
+                                             : std::min(options.block_bytes_max, fitting),
+                      .window_blocks_max = options.window_blocks_max,
+                      .timing = options.timing};
+  spawn(loop, "tftp.session",
+        run(shared_from_this(), std::move(session), std::move(*request), parties, caps));
+}
+
+/// True if the request was a repetition that a session has dealt with. A session its client has
+/// left behind is closed.
+bool TftpServer::Impl::joins_session(ByteView packet, const ClientKey& client) {
+  const auto at = sessions.find(client);
+  if (at == sessions.end()) return false;
+  Session& session = *at->second;
+  const bool same =
+      std::equal(packet.begin(), packet.end(), session.request.begin(), session.request.end());
+  if (same && !session.delivered) {
+    if (!session.peer->answered()) {
+      session.peer->resend_first();
+      return true;
+    }
+    if (session.peer->heard_within(kStalled)) return true;  // a packet that was long on its way
+  }
+  session.peer->close();
+  sessions.erase(at);
+  return false;
+}
+
+bool TftpServer::Impl::within_limits(const ClientKey& client) {
+  const auto first = sessions.lower_bound({client.first, 0});
+  const auto last = sessions.upper_bound({client.first, 0xffff});
+  const auto own = static_cast<std::size_t>(std::distance(first, last));
+  if (sessions.size() < options.sessions_max && own < options.sessions_per_client_max) return true;
+  // No ERROR: the client would give up where its next try in a second may find a place.
+  ++counters.dropped;
+  const SteadyTime now = system_clock().steady();
+  if (!limit_logged || now - *limit_logged >= kLimitLogInterval) {
+    limit_logged = now;
+    log::warn("tftp.limited", log::kv("client", text(client)), log::kv("sessions", sessions.size()),
+              log::kv("of_client", own));
+  }
+  return false;
+}
+
+Result<std::unique_ptr<TftpSessionPeer>> TftpServer::Impl::open_peer(const TftpParties& parties) {
+  if (options.single_port) return share_server_port(loop, *socket, parties);
+  const std::uint16_t first = options.session_port_first;
+  if (first == 0) return open_session_port(loop, parties, 0);
+  // Each time from the next place on, so that a port rests before it is used again.
+  const unsigned ports = 1U + std::max(options.session_port_last, first) - first;
+  for (unsigned i = 0; i < std::min(ports, kPortTriesMax); ++i) {
+    const auto port = static_cast<std::uint16_t>(first + next_port++ % ports);
+    auto peer = open_session_port(loop, parties, port);
+    if (peer || peer.error().code != Errc::conflict) return peer;
+  }
+  return fail(Errc::exhausted, "tftp: no session port is free");
+}
+
+/// An answer without a session.
+void TftpServer::Impl::refuse(const UdpArrival& arrival, tftp::ErrorCode code,
+                              std::string_view why) {
+  ++counters.refused;
+  const ClientKey client{arrival.source, arrival.source_port};
+  log::info("tftp.rejected", log::kv("client", text(client)), log::kv("why", why));
+  const UdpRoute route{
+      .to = client.first, .to_port = client.second, .from = arrival.local, .interface = 0};
+  if (auto sent = socket->send(tftp::encode_error(code, error_text(code)), route); !sent)
+    ++counters.dropped;
+}
+
+Task<void> TftpServer::Impl::run(std::shared_ptr<Impl> self, std::shared_ptr<Session> session,
+                                 tftp::Request request, TftpParties parties, TftpCaps caps) {
+  const Result<std::uint64_t> sent = co_await self->transfer(*session, request, parties, caps);
+  if (!session->delivered) self->finish(*session, sent);
+  session->peer->close();
+  // The client may have begun another session from the same port meanwhile.
+  const auto at = self->sessions.find(session->client);
+  if (at != self->sessions.end() && at->second == session) self->sessions.erase(at);
+}
+
+Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
+                                                       const tftp::Request& request,
+                                                       TftpParties parties, TftpCaps caps) {
+  auto file = co_await source.open(session.path, parties.client, parties.server);
+  if (!file) {
+    // At once, and truthfully: shim, GRUB, Pis and iPXE go on to their next name only on code 1.
+    const tftp::ErrorCode code = tftp::error_code(file.error().code);
+    const Bytes error = tftp::encode_error(code, error_text(code));
+    const TftpPacket packet{.header = {}, .payload = error, .header_bytes = 0};
+    session.peer->send(std::span(&packet, 1));
+    co_return file.error();
+  }
+  TftpTransfer terms = negotiate(request, (*file)->size_bytes(), caps);
+  if (sessions.size() > kManySessions) terms.piece_bytes = kPieceBytesMany;
+  terms.delivered = [this, &session, size = (*file)->size_bytes()] {
+    session.delivered = true;
+    finish(session, size);
+  };
+  co_return co_await send_file(*session.peer, **file, std::move(terms));
+}
+
+void TftpServer::Impl::finish(const Session& session, const Result<std::uint64_t>& sent) {
+  const auto took =
+      std::chrono::duration_cast<Milliseconds>(system_clock().steady() - session.began);
+  if (sent) {
+    ++counters.sent;
+    counters.sent_bytes += *sent;
+    log::info("tftp.sent", log::kv("client", text(session.client)), log::kv("path", session.path),
+              log::kv("bytes", *sent), log::kv("ms", took.count()));
+    return;
+  }
+  const Error& error = sent.error();
+  if (error.code == Errc::cancelled) {  // size probes end so: no failure
+    ++counters.aborted;
+    log::debug("tftp.aborted", log::kv("client", text(session.client)),
+               log::kv("path", session.path), log::kv("why", error.what));
+  } else if (error.code == Errc::timeout) {
+    ++counters.lost;
+    log::info("tftp.lost", log::kv("client", text(session.client)), log::kv("path", session.path),
+              log::kv("why", error.what));
+  } else {
+    ++counters.refused;
+    log::info("tftp.refused", log::kv("client", text(session.client)),
+              log::kv("path", session.path), log::kv("code", to_string(error.code)),
+              log::kv("why", error.what));
+  }
+}
+
+TftpServer::TftpServer(Loop& loop, TftpFileSource& source, TftpServerOptions options)
+    : impl_(std::make_shared<Impl>(loop, source, std::move(options))) {}
+
+TftpServer::~TftpServer() { stop(); }
+
+Result<void> TftpServer::bind() {
+  auto socket = UdpSocket::open({.address = impl_->options.address, .port = impl_->options.port});
+  if (!socket) return socket.error();
+  impl_->socket.emplace(std::move(*socket));
+  impl_->ready.emplace(impl_->loop, impl_->socket->fd());
+  log::info("tftp.listening", log::kv("address", impl_->options.address.to_string()),
+            log::kv("port", port()));
+  return {};
+}
+
+void TftpServer::start() { spawn(impl_->loop, "tftp.serve", Impl::serve(impl_)); }
+
+void TftpServer::stop() {
+  impl_->stopped = true;
+  if (impl_->ready) impl_->ready->close();
+  for (const auto& [client, session] : impl_->sessions) session->peer->close();
+}
+
+std::uint16_t TftpServer::port() const { return impl_->socket ? impl_->socket->port() : 0; }
+std::size_t TftpServer::sessions() const { return impl_->sessions.size(); }
+const TftpServer::Counters& TftpServer::counters() const { return impl_->counters; }
+
+}  // namespace farboot

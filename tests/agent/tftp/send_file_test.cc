@@ -1,0 +1,260 @@
+#include "agent/tftp/send_file.h"
+
+#include <tuple>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_tftp_file.h"
+#include "tests/support/lossy_peer.h"
+#include "tests/support/run_task.h"
+
+namespace farboot {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+TftpTransfer plain(std::uint32_t block_bytes = 512, std::uint32_t window_blocks = 1) {
+  TftpTransfer terms;
+  terms.block_bytes = block_bytes;
+  terms.window_blocks = window_blocks;
+  return terms;
+}
+
+TftpTransfer with_oack(std::uint32_t block_bytes, std::uint32_t window_blocks) {
+  TftpTransfer terms = plain(block_bytes, window_blocks);
+  terms.oack = {{.name = "blksize", .value = std::to_string(block_bytes)},
+                {.name = "windowsize", .value = std::to_string(window_blocks)}};
+  return terms;
+}
+
+Result<std::uint64_t> send(TftpPeer& peer, TftpFile& file, TftpTransfer terms) {
+  return run_task(send_file(peer, file, std::move(terms)));
+}
+
+TEST(TftpSendFile, EndsWithAShortBlock) {
+  FakeTftpFile file(1200);
+  LossyPeer peer({}, {});
+  const auto sent = send(peer, file, plain());
+  ASSERT_TRUE(sent) << sent.error().what;
+  EXPECT_EQ(*sent, 1200U);
+  EXPECT_EQ(peer.sent().size(), 3U);
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(1200));
+}
+
+TEST(TftpSendFile, EndsAWholeNumberOfBlocksWithAnEmptyOne) {
+  for (const std::uint64_t size : {0U, 512U, 1024U}) {
+    FakeTftpFile file(size);
+    LossyPeer peer({}, {});
+    ASSERT_TRUE(send(peer, file, plain()));
+    EXPECT_EQ(peer.sent().size(), size / 512 + 1);
+    EXPECT_EQ(peer.sent().back().bytes.size(), tftp::kHeaderBytes);
+    EXPECT_TRUE(peer.complete());
+  }
+}
+
+TEST(TftpSendFile, WrapsBlockNumberAfter65535) {
+  const std::uint64_t size = 70'000ULL * 8 + 3;
+  for (const std::uint32_t window : {1U, 16U, 64U}) {
+    FakeTftpFile file(size);
+    LossyPeer peer({}, {.block_bytes = 8, .window_blocks = window});
+    const auto sent = send(peer, file, plain(8, window));
+    ASSERT_TRUE(sent) << sent.error().what;
+    EXPECT_EQ(*sent, size);
+    EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(size)) << "windowsize " << window;
+    EXPECT_EQ(peer.sent().size(), 70'001U);
+  }
+}
+
+TEST(TftpSendFile, SendsTheOackOnceAndWaits) {
+  FakeTftpFile file(5000);
+  LossyPeer peer({}, {.block_bytes = 1468, .window_blocks = 4, .asked_options = true});
+  ASSERT_TRUE(send(peer, file, with_oack(1468, 4)));
+  EXPECT_EQ(peer.sent_count(tftp::Opcode::oack), 1U);
+  EXPECT_EQ(tftp::opcode(peer.sent().front().bytes), tftp::Opcode::oack);
+  EXPECT_GE(peer.sent()[1].when - peer.sent()[0].when, milliseconds(1));  // a round trip
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(5000));
+}
+
+TEST(TftpSendFile, SendsALostOackAgain) {
+  FakeTftpFile file(100);
+  LossyPeer peer({}, {.asked_options = true});
+  peer.lose = [](ByteView, std::size_t number) { return number == 1; };
+  ASSERT_TRUE(send(peer, file, with_oack(512, 1)));
+  EXPECT_EQ(peer.sent_count(tftp::Opcode::oack), 2U);
+}
+
+TEST(TftpSendFile, IgnoresDuplicateAcksWithoutWindows) {
+  FakeTftpFile file(512 * 200);
+  LossyPeer peer({.seed = 7, .twice = 1}, {});
+  ASSERT_TRUE(send(peer, file, plain()));
+  EXPECT_EQ(peer.sent().size(), 201U);  // one DATA for each block: no sorcerer's apprentice
+}
+
+TEST(TftpSendFile, ResendsAfterAFewRoundTripsNotASecond) {
+  FakeTftpFile file(512 * 100);
+  LossyPeer peer({.one_way = microseconds(500)}, {.resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 50; };
+  ASSERT_TRUE(send(peer, file, plain()));
+  EXPECT_EQ(peer.sent().size(), 102U);
+  EXPECT_LT(peer.elapsed(), milliseconds(101 + 50));
+}
+
+TEST(TftpSendFile, LearnsThatThePathBecameSlower) {
+  FakeTftpFile file(512 * 300);
+  LossyPeer peer({.one_way = microseconds(500)}, {.resend = milliseconds(60'000)});
+  peer.lose = [&peer](ByteView, std::size_t number) {
+    if (number == 100) peer.set_one_way(milliseconds(100));
+    return false;
+  };
+  ASSERT_TRUE(send(peer, file, plain()));
+  EXPECT_LT(peer.sent().size(), 301U + 20U);
+}
+
+TEST(TftpSendFile, GoesOnBehindTheBlockTheClientHas) {
+  FakeTftpFile file(512 * 64);
+  LossyPeer peer({}, {.window_blocks = 16, .resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 8; };
+  ASSERT_TRUE(send(peer, file, plain(512, 16)));
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 64));
+  // Blocks 9 to 16 and nothing else a second time.
+  EXPECT_LE(peer.sent().size(), 65U + 9U);
+  EXPECT_LT(peer.elapsed(), milliseconds(30));
+}
+
+TEST(TftpSendFile, RestartsOnceForManyEqualAcks) {
+  FakeTftpFile file(512 * 160);
+  LossyPeer peer({},
+                 {.window_blocks = 16, .acks_every_stray = true, .resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 20; };
+  ASSERT_TRUE(send(peer, file, plain(512, 16)));
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 160));
+  EXPECT_LE(peer.sent().size(), 161U + 2 * 16U);  // EDK2's repeated ACKs start no storm
+}
+
+TEST(TftpSendFile, ResendsTheLostEndOfAWindow) {
+  FakeTftpFile file(512 * 64);
+  LossyPeer peer({}, {.window_blocks = 16, .resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 32; };
+  ASSERT_TRUE(send(peer, file, plain(512, 16)));
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 64));
+  EXPECT_LT(peer.elapsed(), milliseconds(60));
+}
+
+TEST(TftpSendFile, GivesUpAClientThatNeverAnsweredAfterSixSends) {
+  FakeTftpFile file(5000);
+  LossyPeer peer({}, {.silent = true});
+  const auto sent = send(peer, file, plain());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Errc::timeout);
+  EXPECT_EQ(peer.sent().size(), 6U);
+  EXPECT_EQ(peer.sent_count(tftp::Opcode::error), 0U);
+}
+
+TEST(TftpSendFile, GivesUpAClientThatFellSilent) {
+  FakeTftpFile file(512 * 100);
+  LossyPeer peer({}, {.silent_at_block = 50});
+  const auto sent = send(peer, file, plain());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Errc::timeout);
+  EXPECT_GE(peer.elapsed(), milliseconds(30'000));
+  EXPECT_LE(peer.elapsed(), milliseconds(40'000));
+  EXPECT_LT(peer.sent().size(), 50U + 20U);
+  EXPECT_EQ(peer.sent_count(tftp::Opcode::error), 0U);
+}
+
+TEST(TftpSendFile, EndsSilentlyOnTheClientsError) {
+  FakeTftpFile file(512 * 100);
+  LossyPeer peer({}, {.error_at_block = 1});
+  const auto sent = send(peer, file, plain());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Errc::cancelled);
+  EXPECT_EQ(peer.sent().size(), 1U);
+}
+
+TEST(TftpSendFile, TellsTheClientThatTheFileCannotBeRead) {
+  FakeTftpFile file(512 * 2000);
+  file.fails_at = 512 * 1000;
+  LossyPeer peer({}, {});
+  const auto sent = send(peer, file, plain());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Errc::corrupt);
+  EXPECT_EQ(peer.sent_count(tftp::Opcode::error), 1U);
+}
+
+TEST(TftpSendFile, TakesTheClientsTimeoutAsItsFirst) {
+  FakeTftpFile file(100);
+  LossyPeer peer({}, {.resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 1; };
+  TftpTransfer terms = plain();
+  terms.timing.first_resend = milliseconds(5000);
+  ASSERT_TRUE(send(peer, file, terms));
+  ASSERT_EQ(peer.sent().size(), 2U);
+  EXPECT_EQ(peer.sent()[1].when - peer.sent()[0].when, milliseconds(5000));
+}
+
+TEST(TftpSendFile, SendsTheLastBlockAgainWhileItLingers) {
+  FakeTftpFile file(700);
+  LossyPeer peer({}, {});
+  bool delivered = false;
+  TftpTransfer terms = plain();
+  terms.delivered = [&] {
+    delivered = true;
+    const auto ack = tftp::encode_ack(1);
+    peer.inject({ack.begin(), ack.end()}, microseconds(500));
+  };
+  ASSERT_TRUE(send(peer, file, terms));
+  EXPECT_TRUE(delivered);
+  EXPECT_EQ(peer.sent().size(), 3U);
+}
+
+TEST(TftpSendFile, IgnoresPacketsThatSayNothing) {
+  FakeTftpFile file(512 * 10);
+  LossyPeer peer({}, {});
+  const std::vector<Bytes> junk = {{}, {0}, {0, 4}, {0, 4, 0}, {0, 9, 1, 1}, {0, 3, 0, 1, 7}};
+  for (const Bytes& packet : junk) peer.inject(packet, microseconds(700));
+  const auto ahead = tftp::encode_ack(9);
+  peer.inject({ahead.begin(), ahead.end()}, microseconds(800));
+  ASSERT_TRUE(send(peer, file, plain()));
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 10));
+}
+
+TEST(TftpSendFile, ReadsAheadInLargePiecesEachOnce) {
+  FakeTftpFile file(3'000'000);
+  LossyPeer peer({}, {.block_bytes = 1468, .window_blocks = 16});
+  ASSERT_TRUE(send(peer, file, plain(1468, 16)));
+  EXPECT_EQ(file.reads.size(), 12U);  // of 256 KiB, cut to whole blocks
+}
+
+TEST(TftpSendFile, KeepsAWindowWithinOneRoundTrip) {
+  FakeTftpFile file(1468ULL * 16 * 100 - 1);
+  LossyPeer peer({.one_way = microseconds(2500)}, {.block_bytes = 1468, .window_blocks = 16});
+  ASSERT_TRUE(send(peer, file, plain(1468, 16)));
+  EXPECT_LE(peer.elapsed(), milliseconds(100 * 5 + 60));  // and the linger at the end
+}
+
+using Lossy = std::tuple<std::uint32_t, std::uint32_t>;  // seed, windowsize
+class TftpOverALossyLine : public testing::TestWithParam<Lossy> {};
+
+TEST_P(TftpOverALossyLine, DeliversEveryByte) {
+  const auto [seed, window] = GetParam();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  FakeTftpFile file(200'000);
+  LossyPeer peer({.seed = seed, .drop = 0.1, .twice = 0.1, .reorder = 0.1},
+                 {.block_bytes = 512,
+                  .window_blocks = window,
+                  .asked_options = true,
+                  .acks_every_stray = seed % 2 == 0});
+  const auto sent = send(peer, file, with_oack(512, window));
+  ASSERT_TRUE(sent) << sent.error().what;
+  EXPECT_EQ(*sent, 200'000U);
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(200'000));
+  EXPECT_LT(peer.elapsed(), milliseconds(60'000));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, TftpOverALossyLine,
+                         testing::Combine(testing::Range(1U, 9U),
+                                          testing::Values(1U, 4U, 16U, 64U)));
+
+}  // namespace
+}  // namespace farboot
