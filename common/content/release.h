@@ -30,7 +30,8 @@ struct ImageFacts {
   std::string kernel;   ///< path; empty if the tree has no boot files
   std::string initrd;   ///< path
   std::string stage2;   ///< path; empty if the family has none
-  std::string repo;     ///< directory that holds repodata; `` = the root
+  std::string repo;     ///< directory the installer is pointed at: it holds .treeinfo, or repodata
+                        ///< where there is none; `` = the root
   bool operator==(const ImageFacts&) const = default;
 };
 

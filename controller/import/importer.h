@@ -20,11 +20,15 @@ struct ImportRequest {
   std::string name;    ///< is_name()
   std::string tag;     ///< empty: from the tree's version
   std::optional<Digest> sha256;  ///< of the ISO file itself
+  /// File in which an import from a mirror notes what it has fetched, so that a repeated one
+  /// continues; removed when the import is whole. Its directory must exist. Empty: none, and only
+  /// files of up to 1 MiB are known again.
+  std::string journal;
 };
 
 struct ImportProgress {
-  std::string step;                               ///< `reading`, `checking`
-  std::string path;                               ///< file under way
+  std::string step;  ///< `listing`, `measuring` (if space is scarce), `reading`, `checking`
+  std::string path;  ///< file under way
   std::uint64_t files_done = 0, files_total = 0;  ///< total 0: not known yet
   std::uint64_t bytes_done = 0, bytes_total = 0;
 };
@@ -39,7 +43,8 @@ Result<Image> import_image(const ImportRequest& request, ContentStore& store,
                            const ImportWatcher& watcher);
 
 /// Boot loaders: a folder as Debian's `ipxe` package installs it (/usr/lib/ipxe), an operator's own
-/// folder, or a .deb file. Returns the manifest (paths like `undionly.kpxe`) and what to warn of
+/// folder (folders in it too: `arm64-efi/snponly.efi`), or a .deb file; empty: /usr/lib/ipxe.
+/// Returns the manifest (paths like `undionly.kpxe`) and what to warn of
 /// (an iPXE of 2019 that waits 16 s). Errors: not_found (names what it looked for), invalid.
 struct LoaderImport {
   Digest manifest;

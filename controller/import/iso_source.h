@@ -1,0 +1,35 @@
+// An ISO 9660 image (Rock Ridge, Joliet, files of several extents), read from its file.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/unique_fd.h"
+#include "common/content/digest.h"
+#include "controller/import/tree_source.h"
+
+namespace farboot {
+
+class IsoSource final : public TreeSource {
+ public:
+  /// Errors: not_found, invalid (not an ISO, or shorter than it says itself).
+  static Result<std::unique_ptr<IsoSource>> open(const std::string& path,
+                                                 std::optional<Digest> sha256);
+
+  Result<Listing> list(Meter& meter) override;
+  /// Hashes the image file beside if its digest was given. Errors: mismatch, too.
+  Result<void> read(const Listing& listing, Intake& intake) override;
+  bool is_local() const override { return true; }
+
+ private:
+  IsoSource(std::string path, UniqueFd file, std::uint64_t size_bytes,
+            std::optional<Digest> sha256);
+  Result<void> read_entries(const Listing& listing, Intake& intake);
+
+  std::string path_;
+  UniqueFd file_;
+  std::uint64_t size_bytes_;
+  std::optional<Digest> sha256_;
+};
+
+}  // namespace farboot

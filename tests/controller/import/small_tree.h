@@ -1,0 +1,41 @@
+// Install trees of a few kilobytes, made in memory: as a directory, as an ISO (libarchive), with
+// metadata that matches. A test then breaks what it is about.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+
+namespace farboot {
+
+/// path → content. A content of `-> target` is a symbolic link.
+using TreeFiles = std::map<std::string, std::string>;
+
+/// CentOS 7 as its DVD: .treeinfo with checksums, repodata (primary.xml.gz), three packages, one of
+/// them of 2.5 MB.
+TreeFiles centos7_tree();
+/// EL 9 as its DVD: productmd 1.2, BaseOS and AppStream with repodata of their own.
+TreeFiles el9_dvd_tree();
+/// EL 9 as on a mirror, from the directory above: 9/BaseOS/x86_64/os, 9/AppStream/x86_64/os.
+TreeFiles el9_mirror();
+/// Debian's netinst: .disk/info, install.amd, md5sum.txt, `debian -> .`.
+TreeFiles debian_tree();
+
+/// repodata/ of `folder` (`` or ending in a slash) for the packages under it: all *.rpm there.
+void add_repodata(TreeFiles& tree, const std::string& folder);
+std::string gzip(const std::string& text);
+std::string noise(std::size_t size_bytes, std::uint64_t seed);
+std::string sha256_hex(const std::string& text);
+
+void write_folder(const TreeFiles& tree, const std::string& folder);
+/// ISO 9660 with Rock Ridge and Joliet.
+void write_iso(const TreeFiles& tree, const std::string& path);
+/// A .deb whose data.tar.xz holds these (paths without `./`).
+void write_deb(const TreeFiles& files, const std::string& path);
+
+std::string read_file(const std::string& path);
+void write_file(const std::string& path, const std::string& content);
+
+}  // namespace farboot
