@@ -1,0 +1,128 @@
+// What comes from outside: desired states and offers, checked before anything believes them.
+#include <algorithm>
+
+#include "agent/sync/sync.h"
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::string_view kDesiredKey = "desired/state";
+constexpr std::size_t kOffersMax = 4;  // stage and serve, and a change of both
+
+Result<std::shared_ptr<const DesiredState>> checked_state(const SyncParts& parts,
+                                                          const SignedDocument& document) {
+  auto verified = parts.verify_key.verify(DocumentKind::desired_state, document);
+  if (!verified) return prefix("desired state", verified.error());
+  auto state = decode_desired_state(document.document);
+  if (!state) return prefix("desired state", state.error());
+  if (state->site != parts.site)
+    return fail(Errc::denied, "desired state {}: of site {}, this agent is at {}", state->number,
+                printable(state->site, 80), parts.site);
+  return std::make_shared<const DesiredState>(std::move(*state));
+}
+
+bool names(const DesiredState* desired, const Digest& release) {
+  return desired != nullptr && (desired->serve == release || desired->stage == release);
+}
+
+}  // namespace
+
+Result<void> Sync::open() {
+  auto entry = parts_.state.get(kDesiredKey);
+  if (!entry) return prefix(kDesiredKey, entry.error());
+  auto proofs = parts_.state.scan("sync/ready/");
+  if (!proofs) return proofs.error();
+  for (const StateEntry& proof : *proofs) {
+    auto digest = Digest::from_hex(proof.key.substr(proof.key.rfind('/') + 1));
+    auto document = decode_signed(as_bytes(proof.value));
+    if (digest && document) proofs_.emplace(*digest, std::move(*document));
+  }
+  if (*entry) {
+    auto document = decode_signed(as_bytes((*entry)->value));
+    auto state = document ? checked_state(parts_, *document)
+                          : Result<std::shared_ptr<const DesiredState>>(document.error());
+    if (state) {
+      shared_.with([&](Shared& shared) {
+        shared.desired = *state;
+        shared.desired_document = std::move(*document);
+        shared.status.desired_number = (*state)->number;
+      });
+    } else {
+      // Enrolled anew at another site, say: the next state that comes takes its place.
+      log::warn("sync.desired_left_aside", log::kv("error", state.error().what));
+    }
+  }
+  auto held = look();
+  if (!held) return held.error();
+  return {};
+}
+
+std::shared_ptr<const DesiredState> Sync::desired() const {
+  return shared_.with([](const Shared& shared) { return shared.desired; });
+}
+
+Result<bool> Sync::accept(const SignedDocument& document) {
+  const auto refused = [this](Error error) -> Error {
+    shared_.with([](Shared& shared) { ++shared.status.refused_documents; });
+    log::warn("sync.desired_refused", log::kv("error", error.what));
+    return error;
+  };
+  auto state = checked_state(parts_, document);
+  if (!state) return refused(state.error());
+  const auto [held, same] = shared_.with([&](const Shared& shared) {
+    return std::pair(shared.desired,
+                     shared.desired && shared.desired_document.document == document.document);
+  });
+  if (same) return false;
+  if (held && (*state)->number < held->number)
+    return refused(fail(Errc::denied, "desired state {}: older than {}, which is held",
+                        (*state)->number, held->number));
+  if (held && (*state)->number == held->number)
+    return refused(
+        fail(Errc::denied, "desired state {}: there are two of that number", (*state)->number));
+  const Bytes stored = encode_signed(document);
+  auto kept = parts_.state.put(std::string(kDesiredKey), std::string(as_text(stored)));
+  if (!kept) return prefix("desired state", kept.error());
+  shared_.with([&](Shared& shared) {
+    shared.desired = *state;
+    shared.desired_document = document;
+    shared.status.desired_number = (*state)->number;
+    std::erase_if(shared.offers,
+                  [&](const auto& offer) { return !names(shared.desired.get(), offer.first); });
+  });
+  log::info("sync.desired", log::kv("number", (*state)->number),
+            log::kv("serve", (*state)->serve ? (*state)->serve->short_hex() : "-"),
+            log::kv("stage", (*state)->stage ? (*state)->stage->short_hex() : "-"),
+            log::kv("hosts", (*state)->hosts.size()));
+  wake();
+  return true;
+}
+
+Result<void> Sync::offer(Offer offer) {
+  const auto refused = [this](Error error) -> Error {
+    shared_.with([](Shared& shared) { ++shared.status.refused_documents; });
+    log::warn("sync.offer_refused", log::kv("error", error.what));
+    return error;
+  };
+  auto verified = parts_.verify_key.verify(DocumentKind::release, offer.release);
+  if (!verified) return refused(prefix("offer", verified.error()));
+  auto release = decode_release(offer.release.document);
+  if (!release) return refused(prefix("offer", release.error()));
+  if (release->manifests() != offer.manifests)
+    return refused(fail(Errc::mismatch, "offer r{}: not the manifests that the release names",
+                        release->number));
+  const Digest digest = offer.release.digest();
+  const bool taken = shared_.with([&](Shared& shared) {
+    if (!names(shared.desired.get(), digest) || shared.offers.size() >= kOffersMax) return false;
+    shared.offers[digest] = std::make_shared<const Offer>(std::move(offer));
+    return true;
+  });
+  if (!taken) return {};  // of a state that is no longer the newest
+  log::info("sync.offer", log::kv("release", digest.short_hex()),
+            log::kv("number", release->number));
+  wake();
+  return {};
+}
+
+}  // namespace farboot
