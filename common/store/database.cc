@@ -205,14 +205,13 @@ Result<void> Database::write(rocksdb::WriteBatch& batch) {
   options.sync = true;
   auto status = db_->Write(options, &batch);
   if (status.ok()) return {};
-  // After a failed write RocksDB refuses all others until told that the cause may be gone. If this
-  // write was refused for an older failure, it deserves a try of its own.
-  if (db_->Resume().ok()) {
-    status = db_->Write(options, &batch);
-    if (status.ok()) return {};
-    static_cast<void>(db_->Resume().ok());
-  }
-  return to_error("database", status);
+  // After a failed write RocksDB refuses all others until told that the cause may be gone. (Of a
+  // full disk it finds out by itself, looking every five seconds, and is not told.) If this write
+  // was refused for an older failure, it deserves a try of its own.
+  if (!db_->Resume().ok()) return to_error("database", status);
+  status = db_->Write(options, &batch);
+  if (!status.ok()) return to_error("database", status);
+  return {};
 }
 
 Result<void> Database::scan(Family family, std::string_view prefix, const Row& row) const {

@@ -53,8 +53,8 @@ class Database {
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) const;
 
-  /// All or nothing, durable when it returns. If the disk was full the database recovers by
-  /// itself: the next write tries again. Errors: exhausted, unavailable.
+  /// All or nothing, durable when it returns. After a full disk writes work again by themselves, a
+  /// few seconds after there is space. Errors: exhausted, unavailable.
   Result<void> write(rocksdb::WriteBatch& batch);
 
   /// Calls `row` for each key that begins with `prefix`, in key order, on one snapshot, until it

@@ -77,6 +77,7 @@ Result<void> PackWriter::load_pack(std::uint32_t number, PackRow& row) {
   if (!file) {
     if (file.error().code != Errc::not_found) return file.error();
     // Each of its chunks is found out, quarantined and fetched again when it is next wanted.
+    if (row.chunks == 0) return {};
     log::error("store.pack_lost", log::kv("pack", number), log::kv("chunks", row.chunks),
                log::kv("bytes", row.payload_bytes));
     return {};

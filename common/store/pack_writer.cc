@@ -166,6 +166,7 @@ Result<void> PackWriter::append(const Fresh& large, std::vector<ChunkPlace>& pla
     } while (next < large.size() &&
              row.end + record_bytes(size_of(next)) <= limits_.pack_bytes_max);
     touched.push_back(*target);
+    if (next < large.size()) current_ = 0;  // full: the rest of the batch begins another
     if (auto ok = target->file->write(begin, parts); !ok) return ok.error();
     if (auto ok = target->file->sync(); !ok) {
       // Pages that failed to reach the disk may count as clean from now on: use the file no more.

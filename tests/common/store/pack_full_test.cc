@@ -1,0 +1,156 @@
+// The disk is full, or a file may not grow: what is held stays held, and later puts work again.
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "common/store/rocks_state.h"
+#include "tests/common/store/store_harness.h"
+
+namespace farboot {
+namespace {
+
+using test::DiskStore;
+using test::noise;
+using test::TempFolder;
+
+/// A small file system in memory, if this process may mount one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& size) {
+    mounted_ = ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(folder_.path().c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+  const std::string& path() const { return folder_.path(); }
+  /// Somebody else takes all that is left.
+  void fill() const {
+    std::ofstream file(path() + "/filler", std::ios::binary);
+    const std::string block(4096, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  void empty() const { std::filesystem::remove(path() + "/filler"); }
+
+ private:
+  TempFolder folder_;
+  bool mounted_ = false;
+};
+
+/// No file may grow beyond `bytes` while it lives: an append then fails half-way, as on a full
+/// disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(PackFull, AnAppendThatFailsHalfWayLeavesTheStoreUsable) {
+  TempFolder folder;
+  DiskStore store(folder.path());
+  std::vector<Bytes> bytes;
+  for (std::uint64_t i = 0; i < 12; ++i) bytes.push_back(noise(100'000, i));
+  ASSERT_TRUE(store->put(sha256(bytes[0]), bytes[0]));
+  std::vector<ContentStore::Chunk> batch;
+  for (const Bytes& chunk : bytes) batch.push_back({sha256(chunk), chunk});
+  {
+    const FileSizeLimit limit(450'000);
+    auto refused = store->put(batch);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::exhausted) << refused.error().what;
+    EXPECT_EQ(store->usage()->chunks, 1u);
+    EXPECT_EQ(std::filesystem::file_size(store.pack(1)) <= 450'000, true);
+    EXPECT_EQ(*store->get(batch[0].id), bytes[0]);
+    ASSERT_TRUE(store->put(batch[1].id, batch[1].bytes));  // this one fits
+  }
+  ASSERT_TRUE(store->put(batch));
+  ASSERT_TRUE(store.open());
+  for (const auto& chunk : batch) EXPECT_TRUE(store->verify(chunk.id));
+}
+
+TEST(PackFull, StopsBeforeTheReserveWithTheNumbersAndGoesOnAfterASweep) {
+  const SmallDisk disk("12m");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting needs root";
+  PackStoreOptions options;
+  options.reserve_bytes = 2u << 20;
+  options.pack_bytes_max = 2u << 20;
+  DiskStore store(disk.path(), options);
+  std::vector<Digest> held;
+  Result<void> last;
+  for (std::uint64_t i = 0; i < 200 && last; ++i) {
+    const Bytes bytes = noise(150'000, i);
+    last = store->put(sha256(bytes), bytes);
+    if (last) held.push_back(sha256(bytes));
+  }
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, Errc::exhausted);
+  EXPECT_NE(last.error().what.find("2097152 stay in reserve"), std::string::npos)
+      << last.error().what;
+  EXPECT_GE(std::filesystem::space(disk.path()).available, 2u << 20);
+  EXPECT_GT(held.size(), 30u);
+  for (const Digest& id : held) EXPECT_TRUE(store->open(id));
+  auto freed = store->sweep([&](const Digest& id) { return id == held[0]; });
+  ASSERT_TRUE(freed);
+  EXPECT_GT(*freed, 4u << 20);
+  const Bytes bytes = noise(150'000, 9999);
+  EXPECT_TRUE(store->put(sha256(bytes), bytes));
+  ASSERT_TRUE(store.open());
+  EXPECT_TRUE(store->verify(held[0]));
+  EXPECT_TRUE(store->verify(sha256(bytes)));
+}
+
+TEST(PackFull, TheDatabaseRecoversWhenOthersHadFilledTheDisk) {
+  const SmallDisk disk("16m");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting needs root";
+  DiskStore store(disk.path());
+  auto state = *RocksState::open(store.database());
+  const Bytes first = noise(3000, 1);
+  ASSERT_TRUE(store->put(sha256(first), first));
+  ASSERT_TRUE(state->put("k", "before"));
+  disk.fill();
+  // Small values still fit into the last page of the log: press on until one does not.
+  Result<std::uint64_t> refused = state->put("full/0", std::string(100'000, 'x'));
+  EXPECT_EQ(refused.error().code, Errc::exhausted) << refused.error().what;
+  const Bytes second = noise(3000, 2);
+  EXPECT_EQ(store->put(sha256(second), second).error().code, Errc::exhausted);
+  EXPECT_EQ(*store->get(sha256(first)), first);
+  EXPECT_EQ((*state->get("k"))->value, "before");
+  disk.empty();
+  // RocksDB looks every few seconds whether there is space again.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  auto put = store->put(sha256(second), second);
+  while (!put && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+    put = store->put(sha256(second), second);
+  }
+  ASSERT_TRUE(put) << put.error().what;
+  auto committed = state->put("k", "after");
+  ASSERT_TRUE(committed) << committed.error().what;
+  state.reset();
+  ASSERT_TRUE(store.open());
+  EXPECT_EQ(*store->get(sha256(second)), second);
+  EXPECT_EQ((*(*RocksState::open(store.database()))->get("k"))->value, "after");
+}
+
+}  // namespace
+}  // namespace farboot
