@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <random>
 
 #include "common/store/memory_store.h"
 #include "controller/import/stored_file.h"
@@ -131,6 +132,29 @@ TEST_F(ImporterTest, RefusesACorruptedIsoNamingTheFile) {
     const Error error = refusal(iso);
     EXPECT_EQ(error.code, Errc::mismatch);
     EXPECT_THAT(error.what, AllOf(HasSubstr(path), HasSubstr(sha256_hex(tree.at(path)))));
+  }
+}
+
+TEST_F(ImporterTest, SurvivesDamageAnywhereInAnIso) {
+  const TreeFiles tree = el9_dvd_tree();
+  const std::string iso = iso_of(tree);
+  const std::string whole = read_file(iso);
+  std::mt19937_64 random(20);  // fixed: a failure can be repeated
+  for (int round = 0; round < 100; ++round) {
+    std::string damaged = whole;
+    // Descriptors and directories lie in front: hit them as often as all the rest.
+    const std::size_t reach = round % 2 == 0 ? 64 * 1024 : damaged.size();
+    for (int i = 0; i < 4; ++i)
+      damaged[std::size_t{16} * 2048 * (round % 2 == 0) + random() % (reach / 2)] =
+          static_cast<char>(random());
+    write_file(iso, damaged);
+    auto image = run(iso);
+    if (!image) continue;
+    // What was let through has every file that its metadata vouches for.
+    const Manifest manifest = manifest_of(image);
+    for (const char* path : {"images/pxeboot/vmlinuz", "images/install.img",
+                             "BaseOS/Packages/b/bash-5.1-9.el9.x86_64.rpm"})
+      EXPECT_EQ(content(manifest, path), tree.at(path)) << "round " << round;
   }
 }
 
