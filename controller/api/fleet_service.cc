@@ -1,0 +1,45 @@
+#include "controller/api/fleet_service.h"
+
+#include <exception>
+
+#include "common/base/log.h"
+#include "common/rpc/status_map.h"
+#include "controller/api/handlers.h"
+
+namespace farboot {
+
+FleetService::FleetService(Parts parts) : handlers_(std::make_unique<Handlers>(parts)) {}
+FleetService::~FleetService() = default;
+grpc::Service& FleetService::service() { return *handlers_; }
+void FleetService::stop() { handlers_->stop(); }
+
+FleetService::Handlers::Handlers(Parts parts)
+    : parts_(std::move(parts)),
+      started_(parts_.clock.wall()),
+      sweeper_(parts_.content, parts_.images, parts_.releases,
+               [this] { return parts_.rollouts.live_releases(); }),
+      applier_({parts_.state, parts_.content, parts_.images, parts_.releases, parts_.fleet,
+                parts_.clock}) {}
+
+grpc::Status FleetService::Handlers::answer(
+    Context* context, std::string_view call, Role least, Kind kind,
+    const std::function<Result<void>(const PeerIdentity&)>& handle) {
+  const auto caller = require_operator(*context, least);
+  if (!caller) {
+    log::warn("api.denied", log::kv("call", call), log::kv("peer", context->peer()),
+              log::kv("error", caller.error().what));
+    return to_grpc(caller.error());
+  }
+  try {
+    const auto done = handle(*caller);
+    if (kind == Kind::change)
+      log::info("api.change", log::kv("call", call), log::kv("operator", caller->name),
+                log::kv("result", done ? "ok" : to_string(done.error().code)));
+    return done ? grpc::Status::OK : to_grpc(done.error());
+  } catch (const std::exception& error) {
+    log::error("api.failed", log::kv("call", call), log::kv("error", error.what()));
+    return to_grpc(fail(Errc::internal, "{}: {}", call, error.what()));
+  }
+}
+
+}  // namespace farboot

@@ -1,0 +1,59 @@
+// What operators may ask of the controller (proto/farboot/v1/fleet.proto): convert, call, convert.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/store/content_store.h"
+#include "common/store/state_store.h"
+#include "controller/fleet/fleet.h"
+#include "controller/pki/authority.h"
+#include "controller/pki/enrol.h"
+#include "controller/release/image_book.h"
+#include "controller/release/release_book.h"
+#include "controller/rollout/rollouts.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace farboot {
+
+/// Imports that run at once; more wait their turn.
+inline constexpr unsigned kImportsAtOnceMax = 2;
+/// Calls of WatchRollout at once; each holds a thread of gRPC's.
+inline constexpr unsigned kWatchersMax = 100;
+
+class FleetService {
+ public:
+  struct Parts {
+    StateStore& state;
+    ContentStore& content;
+    Authority& authority;
+    Enrolment& enrolment;
+    ImageBook& images;
+    ReleaseBook& releases;
+    Fleet& fleet;
+    Rollouts& rollouts;
+    const Clock& clock;
+    std::string
+        address;  ///< host:port that agents are told to dial, unless the operator says other
+    std::string version;
+  };
+  /// Borrows the parts.
+  explicit FleetService(Parts parts);
+  ~FleetService();
+
+  /// For grpc::ServerBuilder::RegisterService(). Synchronous handlers, on gRPC's threads.
+  grpc::Service& service();
+
+  /// Ends imports and watches under way soon, with `unavailable`. Before the server's Shutdown().
+  void stop();
+
+ private:
+  class Handlers;
+  std::unique_ptr<Handlers> handlers_;
+};
+
+}  // namespace farboot

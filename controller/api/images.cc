@@ -1,0 +1,234 @@
+#include <thread>
+
+#include "common/base/log.h"
+#include "controller/api/handlers.h"
+#include "controller/import/importer.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::string_view kLoadersSource = "/usr/lib/ipxe";  ///< of Debian's ipxe package
+constexpr Milliseconds kWaitingTick{500};
+
+v1::ImportImageEvent to_event(const ImportProgress& progress) {
+  v1::ImportImageEvent event;
+  v1::ImportProgress& out = *event.mutable_progress();
+  out.set_step(progress.step);
+  out.set_path(progress.path);
+  out.set_files_done(progress.files_done);
+  out.set_files_total(progress.files_total);
+  out.set_bytes_done(progress.bytes_done);
+  out.set_bytes_total(progress.bytes_total);
+  return event;
+}
+
+/// One of the imports that may run at once; false if all are taken.
+class Turn {
+ public:
+  explicit Turn(std::atomic<unsigned>& running) : running_(running) {}
+  bool take() {
+    taken_ = running_.fetch_add(1) < kImportsAtOnceMax;
+    if (!taken_) running_.fetch_sub(1);
+    return taken_;
+  }
+  ~Turn() {
+    if (taken_) running_.fetch_sub(1);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic<unsigned>& running_;
+  bool taken_ = false;
+};
+
+}  // namespace
+
+/// Runs on gRPC's thread for this call; the watcher sends progress and hears of the end.
+Result<ImageRecord> FleetService::Handlers::run_import(
+    Context* context, const v1::ImportImageRequest& request,
+    grpc::ServerWriter<v1::ImportImageEvent>& writer) {
+  ImportRequest wanted{request.source(), request.name(), request.tag(), std::nullopt};
+  if (wanted.source.empty()) return fail(Errc::invalid, "source: is empty");
+  if (!is_name(wanted.name) || !(wanted.tag.empty() || is_name(wanted.tag)))
+    return fail(Errc::invalid, "image {}@{}: want names of [a-z0-9][a-z0-9._-]*",
+                printable(wanted.name), printable(wanted.tag));
+  if (!request.sha256().empty()) {
+    const auto digest = Digest::from_hex(request.sha256());
+    if (!digest) return prefix("sha256", digest.error());
+    wanted.sha256 = *digest;
+  }
+  const auto tell = [&](const ImportProgress& progress) {
+    return writer.Write(to_event(progress)) && !gone(context);
+  };
+  Turn turn(imports_);
+  while (!turn.take()) {
+    ImportProgress waiting;
+    waiting.step = "waiting";
+    if (!tell(waiting)) return fail(Errc::cancelled, "import of {}: cancelled", wanted.name);
+    // Wakes also when anything else happens, which does no harm.
+    const std::uint64_t seen = parts_.fleet.changed().wait_past(0, Milliseconds(0));
+    parts_.fleet.changed().wait_past(seen, kWaitingTick);
+  }
+  const Sweeper::Writing writing(sweeper_);
+  const auto image = import_image(wanted, parts_.content, tell);
+  if (!image) return image.error();
+  return parts_.images.add(*image, wanted.source, parts_.clock.wall());
+}
+
+grpc::Status FleetService::Handlers::ImportImage(Context* context,
+                                                 const v1::ImportImageRequest* request,
+                                                 grpc::ServerWriter<v1::ImportImageEvent>* writer) {
+  return answer(context, "ImportImage", Role::operate, Kind::change,
+                [&](const PeerIdentity&) -> Result<void> {
+                  const auto record = run_import(context, *request, *writer);
+                  if (!record && record.error().code == Errc::exhausted) {
+                    // What this import wrote is of no use while it cannot end: give it back.
+                    const auto freed = sweeper_.sweep();
+                    if (!freed)
+                      log::warn("api.reclaim_failed", log::kv("error", freed.error().what));
+                  }
+                  if (!record) return record.error();
+                  auto full = full_record(*record);
+                  if (!full) return full.error();
+                  v1::ImportImageEvent event;
+                  *event.mutable_image() = std::move(*full);
+                  writer->Write(event);
+                  return {};
+                });
+}
+
+Result<v1::ImageRecord> FleetService::Handlers::full_record(const ImageRecord& record) const {
+  v1::ImageRecord out = to_proto(record);
+  const auto releases = parts_.releases.releases();
+  if (!releases) return releases.error();
+  for (const StoredRelease& release : *releases)
+    if (release.release.image(record.id()) != nullptr) out.add_releases(release.release.number);
+  return out;
+}
+
+grpc::Status FleetService::Handlers::ListImages(Context* context, const v1::ListImagesRequest*,
+                                                v1::ListImagesResponse* out) {
+  return answer(context, "ListImages", Role::viewer, Kind::look,
+                [&](const PeerIdentity&) -> Result<void> {
+                  const auto images = parts_.images.images();
+                  if (!images) return images.error();
+                  const auto releases = parts_.releases.releases();
+                  if (!releases) return releases.error();
+                  for (const ImageRecord& record : *images) {
+                    v1::ImageRecord& made = *out->add_images();
+                    made = to_proto(record);
+                    for (const StoredRelease& release : *releases)
+                      if (release.release.image(record.id()) != nullptr)
+                        made.add_releases(release.release.number);
+                  }
+                  return {};
+                });
+}
+
+grpc::Status FleetService::Handlers::GetImage(Context* context, const v1::GetImageRequest* request,
+                                              v1::ImageRecord* out) {
+  return answer(context, "GetImage", Role::viewer, Kind::look,
+                [&](const PeerIdentity&) -> Result<void> {
+                  const auto record = parts_.images.find(request->image());
+                  if (!record) return record.error();
+                  auto full = full_record(*record);
+                  if (!full) return full.error();
+                  *out = std::move(*full);
+                  return {};
+                });
+}
+
+/// Errors: conflict, saying who needs it and what to do.
+Result<void> FleetService::Handlers::check_unused(const ImageRecord& record) const {
+  const auto live = parts_.rollouts.live_releases();
+  if (!live) return live.error();
+  const auto newest = parts_.releases.newest();
+  if (!newest) return newest.error();
+  const auto sites = parts_.fleet.sites();
+  if (!sites) return sites.error();
+  for (const Digest& digest : *live) {
+    const auto release = parts_.releases.find(digest);
+    if (!release) return release.error();
+    if (release->release.image(record.id()) == nullptr) continue;
+    std::string who;
+    for (const Site& site : *sites) {
+      const auto desired = parts_.fleet.desired(site.name);
+      if (!desired) return desired.error();
+      if (desired->stage == digest || desired->serve == digest)
+        who += (who.empty() ? "" : ", ") + site.name;
+    }
+    if (!who.empty())
+      return fail(
+          Errc::conflict,
+          "image {}: release r{} names it, and these sites are to have that: {}; roll out a "
+          "release without it first",
+          record.id(), release->release.number, who);
+    if (*newest && (*newest)->digest == digest)
+      return fail(Errc::conflict,
+                  "image {}: the newest release r{} names it; take it out of the fleet directory "
+                  "and `farboot apply` first",
+                  record.id(), release->release.number);
+    return fail(Errc::conflict, "image {}: a rollout of r{} that has not ended needs it",
+                record.id(), release->release.number);
+  }
+  return {};
+}
+
+grpc::Status FleetService::Handlers::RemoveImage(Context* context,
+                                                 const v1::RemoveImageRequest* request,
+                                                 v1::RemoveImageResponse* out) {
+  return answer(context, "RemoveImage", Role::operate, Kind::change,
+                [&](const PeerIdentity&) -> Result<void> {
+                  const auto record = parts_.images.find(request->image());
+                  if (!record) return record.error();
+                  const auto unused = check_unused(*record);
+                  if (!unused) return unused.error();
+                  auto full = full_record(*record);
+                  if (!full) return full.error();
+                  const auto removed = parts_.images.remove(*record);
+                  if (!removed) return removed.error();
+                  *out->mutable_image() = std::move(*full);
+                  const auto freed = sweeper_.sweep();
+                  if (!freed)
+                    return prefix(fmt::format("image {}: was removed, but not swept", record->id()),
+                                  freed.error());
+                  out->set_deferred(!*freed);
+                  out->set_freed_bytes(freed->value_or(0));
+                  return {};
+                });
+}
+
+grpc::Status FleetService::Handlers::ImportLoaders(Context* context,
+                                                   const v1::ImportLoadersRequest* request,
+                                                   v1::LoaderSet* out) {
+  return answer(context, "ImportLoaders", Role::operate, Kind::change,
+                [&](const PeerIdentity&) -> Result<void> {
+                  const std::string source =
+                      request->source().empty() ? std::string(kLoadersSource) : request->source();
+                  const Sweeper::Writing writing(sweeper_);
+                  const auto made = import_loaders(source, parts_.content);
+                  if (!made) return made.error();
+                  const LoaderRecord record{made->manifest, made->files, made->warnings, source,
+                                            parts_.clock.wall()};
+                  const auto set = parts_.images.set_loaders(record);
+                  if (!set) return set.error();
+                  *out = to_proto(record);
+                  return {};
+                });
+}
+
+grpc::Status FleetService::Handlers::GetLoaders(Context* context, const v1::GetLoadersRequest*,
+                                                v1::LoaderSet* out) {
+  return answer(
+      context, "GetLoaders", Role::viewer, Kind::look, [&](const PeerIdentity&) -> Result<void> {
+        const auto loaders = parts_.images.loaders();
+        if (!loaders) return loaders.error();
+        if (!*loaders)
+          return fail(Errc::not_found, "there are no boot loaders yet; `farboot loader import`");
+        *out = to_proto(**loaders);
+        return {};
+      });
+}
+
+}  // namespace farboot

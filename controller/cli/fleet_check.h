@@ -1,0 +1,35 @@
+// Whether a fleet directory holds together: names that are named, machines that are told apart,
+// templates whose every variable is defined. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/cli/findings.h"
+#include "controller/cli/fleet_directory.h"
+
+namespace farboot {
+
+/// An image the controller has.
+struct KnownImage {
+  std::string name, tag, version, family;
+};
+
+/// Everything below. `images`: none if the controller could not be asked; images are then not
+/// judged. MACs, UUIDs and image names are put into their full, normal form on the way.
+void check_fleet(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
+                 Findings& findings);
+
+void check_menu(const FleetDirectory& fleet, Findings& findings);
+void check_entries(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
+                   Findings& findings);
+void check_hosts(FleetDirectory& fleet, Findings& findings);
+void check_unused(const FleetDirectory& fleet, Findings& findings);
+/// template_check.cc: every variable defined wherever the template is used.
+void check_templates(const FleetDirectory& fleet, Findings& findings);
+/// kickstart_lint.cc: what is legal but bites. Warnings only.
+void lint_kickstarts(const FleetDirectory& fleet,
+                     const std::optional<std::vector<KnownImage>>& images, Findings& findings);
+
+}  // namespace farboot

@@ -1,0 +1,95 @@
+#include "controller/cli/yaml.h"
+
+#include <yaml-cpp/yaml.h>
+
+namespace farboot {
+namespace {
+
+class Converter {
+ public:
+  /// False: too large or too deep.
+  bool convert(const YAML::Node& from, YamlNode& to, std::size_t depth) {
+    if (++nodes_ > kYamlNodesMax || depth > kYamlDepthMax) return false;
+    to.line = line_of(from.Mark());
+    switch (from.Type()) {
+      case YAML::NodeType::Undefined:
+      case YAML::NodeType::Null: to.kind = YamlNode::Kind::null; return true;
+      case YAML::NodeType::Scalar:
+        to.kind = YamlNode::Kind::scalar;
+        to.text = from.Scalar();
+        to.quoted = from.Tag() == "!";
+        return true;
+      case YAML::NodeType::Sequence: return convert_list(from, to, depth);
+      case YAML::NodeType::Map: return convert_map(from, to, depth);
+    }
+    return false;
+  }
+
+ private:
+  static std::size_t line_of(const YAML::Mark& mark) {
+    return mark.line < 0 ? 1 : static_cast<std::size_t>(mark.line) + 1;
+  }
+
+  bool convert_list(const YAML::Node& from, YamlNode& to, std::size_t depth) {
+    to.kind = YamlNode::Kind::list;
+    for (const YAML::Node& item : from) {
+      to.items.emplace_back();
+      if (!convert(item, to.items.back(), depth + 1)) return false;
+    }
+    return true;
+  }
+
+  bool convert_map(const YAML::Node& from, YamlNode& to, std::size_t depth) {
+    to.kind = YamlNode::Kind::map;
+    for (const auto& member : from) {
+      to.members.emplace_back();
+      YamlMember& made = to.members.back();
+      made.key = member.first.IsScalar() ? member.first.Scalar() : std::string();
+      made.line = line_of(member.first.Mark());
+      if (!convert(member.second, made.value, depth + 1)) return false;
+    }
+    return true;
+  }
+
+  std::size_t nodes_ = 0;
+};
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+  for (const YamlMember& member : members)
+    if (member.key == key) return &member.value;
+  return nullptr;
+}
+
+Result<YamlNode> parse_yaml(std::string_view text) {
+  if (text.size() > kYamlBytesMax)
+    return fail(Errc::invalid, "line 1: {} bytes, at most {} are possible", text.size(),
+                kYamlBytesMax);
+  if (!is_utf8(text)) return fail(Errc::invalid, "line 1: is not UTF-8");
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1)
+      return fail(Errc::invalid, "line {}: a second document begins; only one is read",
+                  documents[1].Mark().line + 1);
+    YamlNode root;
+    if (!documents.empty() && !Converter().convert(documents.front(), root, 0))
+      return fail(Errc::invalid, "line 1: over {} values, or nested over {} deep", kYamlNodesMax,
+                  kYamlDepthMax);
+    return root;
+  } catch (const YAML::Exception& error) {
+    return fail(Errc::invalid, "line {}: {}", error.mark.line + 1, error.msg);
+  }
+}
+
+std::string_view describe(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null: return "nothing";
+    case YamlNode::Kind::scalar: return "a text";
+    case YamlNode::Kind::list: return "a list";
+    case YamlNode::Kind::map: return "a map";
+  }
+  return "something else";
+}
+
+}  // namespace farboot

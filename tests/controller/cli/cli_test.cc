@@ -1,0 +1,268 @@
+// The program itself against a controller in this process: what it prints, and its exit codes.
+#include "controller/cli/cli.h"
+
+#include <sys/wait.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "tests/support/golden.h"
+#include "tests/support/test_controller.h"
+
+namespace farboot {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Ran {
+  int exit = -1;
+  std::string out;  ///< stdout, then stderr
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() { controller_.add_image("centos7", "1708"); }
+
+  static std::string quoted(const std::string& word) { return "'" + word + "'"; }
+
+  Ran run(const std::vector<std::string>& words, Role role = Role::admin) {
+    std::string command = quoted(FARBOOT_CLI);
+    command += " --context " + quoted(controller_.context(role).string());
+    for (const std::string& word : words) command += " " + quoted(word);
+    return run_command(command);
+  }
+  Ran run_command(const std::string& command) {
+    Ran ran;
+    const std::string errors = (controller_.folder / "stderr").string();
+    std::FILE* const pipe = ::popen((command + " 2>" + quoted(errors)).c_str(), "r");
+    EXPECT_NE(pipe, nullptr);
+    std::array<char, 4096> buffer;
+    std::size_t got = 0;
+    while ((got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0)
+      ran.out.append(buffer.data(), got);
+    const int status = ::pclose(pipe);
+    ran.exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    std::ifstream in(errors);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!text.str().empty()) ran.out += "--- stderr\n" + text.str();
+    return ran;
+  }
+  /// What changes from run to run becomes a word.
+  std::string plain(std::string text) {
+    const auto replace = [&](const std::string& what, const std::string& with) {
+      for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at))
+        text.replace(at, what.size(), with);
+    };
+    replace(controller_.address(), "ADDRESS");
+    replace(controller_.folder.path().string(), "FOLDER");
+    text = std::regex_replace(text, std::regex("[0-9a-f]{64}"), "DIGEST");
+    text = std::regex_replace(text, std::regex("\\b[0-9a-f]{12}\\b"), "DIGEST");
+    text = std::regex_replace(text, std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{8}"), "TIME");
+    return std::regex_replace(text, std::regex("fb1\\.[A-Za-z0-9_.-]+"), "TOKEN");
+  }
+  void golden(const std::string& name, const Ran& ran) {
+    expect_golden("cli/" + name + ".txt", plain(ran.out));
+  }
+  /// A fleet of one site, as files.
+  std::string fleet() {
+    const std::filesystem::path path = controller_.folder / "fleet";
+    std::filesystem::create_directories(path / "sites");
+    std::filesystem::create_directories(path / "kickstarts");
+    std::filesystem::create_directories(path / "assets");
+    std::ofstream(path / "fleet.yaml")
+        << "menu: {title: Lyon, timeout: 10, default: local, picture: bg.png}\n"
+           "entries:\n"
+           "  c7: {title: CentOS 7, image: centos7, kickstart: base}\n"
+           "  local: {title: Local disk, kind: local}\n";
+    std::ofstream(path / "sites/lyon.yaml")
+        << "labels: {tier: canary}\n"
+           "hosts:\n"
+           "  web1: {macs: [52:54:00:00:00:01], entry: c7, install: true}\n";
+    std::ofstream(path / "kickstarts/base.ks") << "text\nurl --url={{image.repo}}\nreboot\n";
+    // More than one message holds.
+    std::ofstream(path / "assets/bg.png", std::ios::binary) << std::string(2'500'000, 'p');
+    return path.string();
+  }
+
+  TestController controller_;
+};
+
+TEST_F(CliTest, WalksFromApplyToRollout) {
+  const std::string folder = fleet();
+  const Ran diff = run({"diff", folder});
+  EXPECT_EQ(diff.exit, 0);
+  golden("diff-first", diff);
+  EXPECT_FALSE(*controller_.releases.newest());
+
+  const Ran applied = run({"apply", folder, "--comment", "first"});
+  EXPECT_EQ(applied.exit, 0);
+  golden("apply-first", applied);
+  ASSERT_TRUE(*controller_.releases.newest());
+  EXPECT_EQ((*controller_.releases.newest())->release.comment, "first");
+
+  const Ran again = run({"apply", folder});
+  EXPECT_EQ(again.exit, 0);
+  golden("apply-again", again);
+
+  std::ofstream(folder + "/kickstarts/base.ks") << "text\nurl --url={{image.repo}}\npoweroff\n";
+  golden("diff-changed", run({"diff", folder}));
+  EXPECT_EQ(run({"apply", folder}).exit, 0);
+
+  golden("release-list", run({"release", "list"}));
+  golden("release-show", run({"release", "show", "r1"}));
+  golden("site-list", run({"site", "list"}));
+  golden("host-list", run({"host", "list"}));
+  const Ran token = run({"agent", "enroll", "--site", "lyon", "--ttl", "2h"});
+  EXPECT_EQ(token.exit, 0);
+  golden("agent-enroll", token);
+
+  controller_.enrol("lyon", "pi1");
+  AgentReport report = controller_.report("lyon/pi1");
+  report.step = TransferStep::chunk;
+  report.release = (*controller_.releases.newest())->digest;
+  report.bytes_done = 450'000'000;
+  report.bytes_total = 1'000'000'000;
+  report.bytes_per_second = 11'200'000;
+  controller_.fleet.on_report(report);
+  golden("agent-list", run({"agent", "list"}));
+  const Ran start = run({"rollout", "start", "r2", "--site", "lyon"});
+  EXPECT_EQ(start.exit, 0);
+  golden("rollout-start", start);
+  ASSERT_TRUE(controller_.runner.run_once());
+  golden("rollout-status", run({"rollout", "status"}));
+  golden("site-show", run({"site", "show", "lyon"}));
+  golden("status", run({"status"}));
+  golden("rollout-abort", run({"rollout", "abort", "--reason", "wrong"}));
+  ASSERT_TRUE(controller_.runner.run_once());
+  const Ran watched = run({"rollout", "watch"});
+  EXPECT_EQ(watched.exit, 1) << "it did not end as it should";
+  golden("rollout-watch", watched);
+  golden("rollout-list", run({"rollout", "list"}));
+  golden("host-install", run({"host", "install", "lyon/web1"}));
+  golden("host-set", run({"host", "set", "lyon/web1", "--entry", "", "--var", "ip=10.0.0.9"}));
+}
+
+TEST_F(CliTest, WatchFollowsARolloutToItsGoodEnd) {
+  ASSERT_EQ(run({"apply", fleet()}).exit, 0);
+  controller_.enrol("lyon", "pi1");
+  const Digest release = (*controller_.releases.newest())->digest;
+  AgentReport report = controller_.report("lyon/pi1");
+  report.staged = report.active = release;
+  report.ready_proof = controller_.ready_proof("lyon/pi1", release);
+  controller_.fleet.on_report(report);
+  controller_.runner.start();
+  const Ran ran = run({"rollout", "start", "r1", "--all", "--watch"});
+  EXPECT_EQ(ran.exit, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("lyon active\n"));
+  EXPECT_THAT(ran.out, HasSubstr("rollout 1 of r1: done\n"));
+}
+
+TEST_F(CliTest, ImagesForPeopleAndPrograms) {
+  golden("image-list", run({"image", "list"}));
+  golden("image-show", run({"image", "show", "centos7"}));
+  const Ran json = run({"image", "list", "-o", "json"});
+  golden("image-list-json", json);
+  EXPECT_EQ(run({"image", "remove", "centos7"}).exit, 0);
+  const Ran gone = run({"image", "show", "centos7"});
+  EXPECT_EQ(gone.exit, 3);
+  golden("image-gone", gone);
+  golden("loader-none", run({"loader", "show"}));
+}
+
+TEST_F(CliTest, ImportsAndSaysSo) {
+  const std::filesystem::path tree = controller_.folder / "tree";
+  std::filesystem::create_directories(tree / "images/pxeboot");
+  std::ofstream(tree / "images/pxeboot/vmlinuz") << "kernel";
+  std::ofstream(tree / "images/pxeboot/initrd.img") << "initrd";
+  const Ran ran = run({"image", "import", tree.string(), "--name", "files", "--tag", "1"});
+  EXPECT_EQ(ran.exit, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("imported files@1"));
+  EXPECT_EQ(run({"image", "import", "/nowhere.iso", "--name", "x", "--tag", "1"}).exit, 3);
+}
+
+TEST_F(CliTest, ReportsEveryMistakeBeforeAnythingIsSent) {
+  const Ran ran = run({"apply", "tests/golden/fleet/broken"});
+  EXPECT_EQ(ran.exit, 1);
+  EXPECT_THAT(ran.out, HasSubstr("tests/golden/fleet/broken/sites/nice.yaml:2: error: mac "
+                                 "52:54:00:00:00:01 is lyon/web1's already (sites/lyon.yaml:4)"));
+  EXPECT_THAT(ran.out, HasSubstr("did you mean \"title\"?"));
+  EXPECT_THAT(ran.out, HasSubstr("nothing was sent"));
+  EXPECT_FALSE(*controller_.releases.newest());
+}
+
+TEST_F(CliTest, ExitCodesTellScriptsWhatHappened) {
+  EXPECT_EQ(run({"image", "fly"}).exit, 2);
+  EXPECT_EQ(run({}).exit, 2);
+  EXPECT_EQ(run({"rollout", "start", "r1"}).exit, 2) << "to which sites?";
+  EXPECT_EQ(run({"agent", "enroll", "--site", "x", "--ttl", "soon"}).exit, 2);
+  EXPECT_EQ(run({"image", "list", "-o", "xml"}).exit, 2);
+  EXPECT_EQ(run({"rollout", "status", "7"}).exit, 3);
+  EXPECT_EQ(run({"host", "install", "lyon/web1"}, Role::viewer).exit, 3);
+  EXPECT_EQ(run({"host", "install", "web1"}).exit, 1);
+  EXPECT_EQ(run({"--help"}).exit, 0);
+  EXPECT_EQ(run({"--version"}).exit, 0);
+  const Ran nowhere = run_command(quoted(FARBOOT_CLI) + " --context /nowhere status");
+  EXPECT_EQ(nowhere.exit, 3);
+  EXPECT_THAT(nowhere.out, HasSubstr("/nowhere/context.json: is not there"));
+}
+
+TEST_F(CliTest, SaysSoWhenTheControllerIsAway) {
+  controller_.stop();
+  const Ran ran = run({"status"});
+  EXPECT_EQ(ran.exit, 4);
+  EXPECT_THAT(ran.out, HasSubstr("the controller at " + controller_.address()));
+  const Ran apply = run({"apply", "tests/golden/fleet/broken"});
+  EXPECT_EQ(apply.exit, 1) << "the mistakes are reported all the same";
+  EXPECT_THAT(apply.out, HasSubstr("unknown key \"titel\""));
+  EXPECT_EQ(run({"apply", fleet()}).exit, 4);
+}
+
+TEST_F(CliTest, HelpHasAnExampleForEveryVerb) {
+  const std::vector<std::vector<std::string>> verbs{{"image", "import"},
+                                                    {"image", "list"},
+                                                    {"image", "show"},
+                                                    {"image", "remove"},
+                                                    {"loader", "import"},
+                                                    {"loader", "show"},
+                                                    {"diff"},
+                                                    {"apply"},
+                                                    {"release", "list"},
+                                                    {"release", "show"},
+                                                    {"rollout", "start"},
+                                                    {"rollout", "watch"},
+                                                    {"rollout", "status"},
+                                                    {"rollout", "list"},
+                                                    {"rollout", "pause"},
+                                                    {"rollout", "resume"},
+                                                    {"rollout", "abort"},
+                                                    {"site", "list"},
+                                                    {"site", "show"},
+                                                    {"agent", "enroll"},
+                                                    {"agent", "list"},
+                                                    {"agent", "revoke"},
+                                                    {"host", "list"},
+                                                    {"host", "set"},
+                                                    {"host", "install"},
+                                                    {"controller", "show"},
+                                                    {"status"}};
+  for (std::vector<std::string> verb : verbs) {
+    verb.insert(verb.begin(), "farboot");
+    verb.push_back("--help");
+    std::vector<const char*> words;
+    for (const std::string& word : verb) words.push_back(word.c_str());
+    std::ostringstream out, err;
+    Terminal terminal{out, err};
+    EXPECT_EQ(run_cli(static_cast<int>(words.size()), words.data(), terminal), 0);
+    EXPECT_THAT(out.str(), HasSubstr("Example:\n  farboot " + verb[1])) << verb[1];
+  }
+}
+
+}  // namespace
+}  // namespace farboot

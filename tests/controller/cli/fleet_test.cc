@@ -1,0 +1,131 @@
+// The fleet directory: everything that is wrong, at once, with file and line. One folder per case
+// in tests/golden/fleet/, and beside it what is said of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "controller/cli/fleet_check.h"
+#include "controller/cli/fleet_directory.h"
+#include "controller/cli/yaml.h"
+#include "tests/support/golden.h"
+#include "tests/support/temp_folder.h"
+
+namespace farboot {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::vector<KnownImage> kImages{{"centos7", "1708", "7", "redhat"},
+                                      {"rocky9", "9.3", "9.3", "redhat"},
+                                      {"rocky9", "9.4", "9.4", "redhat"},
+                                      {"debian12", "12.5", "12", "debian"}};
+
+std::string said(const Findings& findings) {
+  std::string out;
+  for (const Finding& finding : findings.sorted()) {
+    out += to_string(finding.place) +
+           (finding.severity == Finding::Severity::error ? ": error: " : ": warning: ") +
+           finding.text + "\n";
+    if (!finding.hint.empty()) out += "    " + finding.hint + "\n";
+  }
+  return out;
+}
+
+class FleetGolden : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(FleetGolden, SaysEverythingThatIsWrong) {
+  const std::string name = GetParam();
+  Findings findings;
+  FleetDirectory fleet = read_fleet("tests/golden/fleet/" + name, findings);
+  check_fleet(fleet, kImages, findings);
+  expect_golden("fleet/" + name + ".txt", said(findings));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, FleetGolden,
+                         ::testing::Values("good", "broken", "shapes", "templates", "lint"),
+                         [](const auto& a_case) { return std::string(a_case.param); });
+
+TEST(FleetDirectory, ReadsTheGoodOneWhole) {
+  Findings findings;
+  FleetDirectory fleet = read_fleet("tests/golden/fleet/good", findings);
+  check_fleet(fleet, kImages, findings);
+  EXPECT_EQ(findings.errors() + findings.warnings(), 0u) << said(findings);
+  ASSERT_EQ(fleet.entries.size(), 3u);
+  const BootEntry& entry = fleet.entries[0].entry;
+  EXPECT_EQ(entry.name, "centos7");
+  EXPECT_EQ(entry.args_style, "legacy");
+  EXPECT_EQ(entry.variables.at("root_hash"), "$6$abc");
+  EXPECT_EQ(fleet.menu.menu.entries,
+            (std::vector<std::string>{"centos7", "- Tools", "shell", "local"}));
+  EXPECT_EQ(fleet.menu.menu.timeout, Seconds(10));
+  ASSERT_EQ(fleet.sites.size(), 2u);
+  const FleetSite& lyon = fleet.sites[0];
+  EXPECT_EQ(lyon.limits, (SiteLimits{2'000'000, 4}));
+  EXPECT_EQ(lyon.hosts[0].host.macs,
+            (std::vector<std::string>{"52:54:00:aa:00:01", "52:54:00:aa:00:02"}));
+  EXPECT_TRUE(lyon.hosts[0].install);
+  EXPECT_EQ(lyon.hosts[1].host.uuid, "4c4c4544-0051-3510-8052-b4c04f4d3432");
+  EXPECT_EQ(fleet.assets.at("bg.png").size_bytes, 3u);
+}
+
+TEST(FleetDirectory, JudgesNoImagesWithoutTheController) {
+  Findings findings;
+  FleetDirectory fleet = read_fleet("tests/golden/fleet/broken", findings);
+  check_fleet(fleet, std::nullopt, findings);
+  EXPECT_THAT(said(findings), ::testing::Not(HasSubstr("is not imported")));
+  EXPECT_THAT(said(findings), HasSubstr("kickstart bsae does not exist"));
+}
+
+TEST(FleetDirectory, FillsInTheOnlyTag) {
+  TempFolder folder;
+  std::ofstream(folder / "fleet.yaml") << "entries: {c7: {image: centos7}}\n";
+  Findings findings;
+  FleetDirectory fleet = read_fleet(folder.path(), findings);
+  check_fleet(fleet, kImages, findings);
+  EXPECT_EQ(findings.errors(), 0u) << said(findings);
+  EXPECT_EQ(fleet.entries[0].entry.image, "centos7@1708");
+  EXPECT_EQ(fleet.menu.menu.entries, std::vector<std::string>{"c7"}) << "all, if none are named";
+}
+
+TEST(FleetDirectory, SaysWhatIsNoFleetDirectory) {
+  TempFolder folder;
+  Findings empty, nowhere;
+  read_fleet(folder.path(), empty);
+  EXPECT_THAT(said(empty), HasSubstr("fleet.yaml: error: is missing"));
+  read_fleet(folder / "nowhere", nowhere);
+  EXPECT_THAT(said(nowhere), HasSubstr("is not a directory"));
+}
+
+TEST(Findings, GuessesOnlyWhatIsNear) {
+  EXPECT_EQ(did_you_mean("kickstrat", {"image", "kickstart"}), "did you mean \"kickstart\"?");
+  EXPECT_EQ(did_you_mean("colour", {"image", "kickstart"}), "");
+  EXPECT_EQ(did_you_mean("", {"image"}), "");
+}
+
+TEST(Yaml, ReportsWhatItCannotRead) {
+  EXPECT_THAT(parse_yaml("a: [1, 2\nb: 3\n").error().what, HasSubstr("line "));
+  EXPECT_FALSE(parse_yaml("a: *nowhere"));
+  EXPECT_FALSE(parse_yaml("\xff\xfe"));
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "[";
+  for (int i = 0; i < 100; ++i) deep += "]";
+  EXPECT_THAT(parse_yaml(deep).error().what, HasSubstr("deep"));
+  // Each line doubles the one before: 2^24 values in a few hundred bytes.
+  std::string laughs = "a0: &a0 [x, x]\n";
+  for (int i = 1; i < 24; ++i)
+    laughs += fmt::format("a{}: &a{} [*a{}, *a{}]\n", i, i, i - 1, i - 1);
+  EXPECT_FALSE(parse_yaml(laughs));
+}
+
+TEST(Yaml, KnowsLinesAndQuotes) {
+  const auto root = parse_yaml("a: 1\nb:\n  - \"2\"\n  - x\n");
+  ASSERT_TRUE(root) << root.error().what;
+  EXPECT_FALSE(root->find("a")->quoted);
+  const YamlNode& list = *root->find("b");
+  EXPECT_TRUE(list.items[0].quoted);
+  EXPECT_EQ(list.items[1].line, 4u);
+}
+
+}  // namespace
+}  // namespace farboot

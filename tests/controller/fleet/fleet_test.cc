@@ -1,0 +1,208 @@
+#include "controller/fleet/fleet.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "common/store/memory_state.h"
+#include "tests/support/fake_clock.h"
+
+namespace farboot {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FleetTest : public ::testing::Test {
+ protected:
+  void put(const SiteWish& wish) {
+    SiteWish good = wish;
+    ASSERT_TRUE(normalise_site(good));
+    auto before = fleet_.site(wish.name);
+    Transaction transaction;
+    const auto put = fleet_.put_site(transaction, merge_site(before ? *before : Site{}, good));
+    ASSERT_TRUE(put) << put.error().what;
+    if (!transaction.writes.empty()) {
+      ASSERT_TRUE(state_.commit(transaction));
+    }
+  }
+  SiteWish lyon() {
+    SiteWish wish;
+    wish.name = "lyon";
+    wish.variables = {{"gateway", "10.0.0.1"}};
+    HostWish host;
+    host.host.name = "web1";
+    host.host.macs = {"52:54:00:00:00:01"};
+    host.host.entry = "c7";
+    host.install = true;
+    wish.hosts = {host};
+    return wish;
+  }
+  SignedDocument stored() {
+    const auto entry = state_.get("desired/lyon");
+    return *decode_signed(as_bytes((*entry)->value));
+  }
+
+  MemoryState state_;
+  FakeClock clock_;
+  SigningKey key_ = SigningKey::generate();
+  Fleet fleet_{state_, key_, clock_};
+};
+
+TEST_F(FleetTest, SignsADesiredStateForANewSite) {
+  put(lyon());
+  const auto desired = fleet_.desired("lyon");
+  ASSERT_TRUE(desired) << desired.error().what;
+  EXPECT_EQ(desired->number, 1u);
+  EXPECT_EQ(desired->site, "lyon");
+  EXPECT_FALSE(desired->serve) << "nothing is served before a rollout";
+  EXPECT_EQ(desired->hosts[0].install_order, 1u);
+  EXPECT_EQ(desired->variables.at("gateway"), "10.0.0.1");
+  EXPECT_TRUE(key_.verify_key().verify(DocumentKind::desired_state, stored()));
+}
+
+TEST_F(FleetTest, NumbersEveryChangeAndOnlyChanges) {
+  put(lyon());
+  put(lyon());
+  EXPECT_EQ(fleet_.desired("lyon")->number, 1u) << "the same again is no change";
+  SiteWish changed = lyon();
+  changed.limits.wan_bytes_per_second = 1000;
+  put(changed);
+  EXPECT_EQ(fleet_.desired("lyon")->number, 2u);
+  changed.labels = {{"tier", "canary"}};
+  put(changed);
+  EXPECT_EQ(fleet_.desired("lyon")->number, 2u) << "labels are not the agent's business";
+  EXPECT_EQ(fleet_.site("lyon")->labels.at("tier"), "canary");
+}
+
+TEST_F(FleetTest, OrdersReleasesWithoutTouchingHosts) {
+  put(lyon());
+  const Digest release = sha256(as_bytes("r1"));
+  Transaction transaction;
+  ASSERT_TRUE(fleet_.order_releases(transaction, "lyon", {release, std::nullopt}));
+  ASSERT_TRUE(state_.commit(transaction));
+  const auto desired = fleet_.desired("lyon");
+  EXPECT_EQ(desired->number, 2u);
+  EXPECT_EQ(desired->stage, release);
+  EXPECT_EQ(desired->hosts.size(), 1u);
+  put(lyon());
+  EXPECT_EQ(fleet_.desired("lyon")->stage, release) << "and hosts without touching releases";
+  Transaction nowhere;
+  EXPECT_EQ(fleet_.order_releases(nowhere, "nice", {}).error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, TwoChangesAtOnceDoNotBothWin) {
+  put(lyon());
+  Transaction one, two;
+  ASSERT_TRUE(fleet_.order_releases(one, "lyon", {sha256(as_bytes("a")), std::nullopt}));
+  ASSERT_TRUE(fleet_.order_releases(two, "lyon", {sha256(as_bytes("b")), std::nullopt}));
+  ASSERT_TRUE(state_.commit(one));
+  EXPECT_EQ(state_.commit(two).error().code, Errc::conflict);
+}
+
+TEST_F(FleetTest, InstallsOnceMorePerOrder) {
+  put(lyon());
+  const auto ordered = fleet_.order_install("lyon", "web1");
+  ASSERT_TRUE(ordered) << ordered.error().what;
+  EXPECT_EQ(ordered->install_order, 2u);
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[0].install_order, 2u);
+  put(lyon());
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[0].install_order, 2u) << "apply does not take it back";
+  EXPECT_EQ(fleet_.order_install("lyon", "web9").error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, RefusesToInstallNothing) {
+  SiteWish wish = lyon();
+  wish.hosts[0].host.entry = "";
+  wish.hosts[0].install = false;
+  put(wish);
+  const auto ordered = fleet_.order_install("lyon", "web1");
+  ASSERT_FALSE(ordered);
+  EXPECT_EQ(ordered.error().code, Errc::invalid);
+  EXPECT_THAT(ordered.error().what, HasSubstr("--entry"));
+}
+
+TEST_F(FleetTest, ConcurrentOrdersAllCount) {
+  put(lyon());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] { EXPECT_TRUE(fleet_.order_install("lyon", "web1")); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[0].install_order, 5u);
+  EXPECT_EQ(fleet_.desired("lyon")->number, 5u);
+}
+
+TEST_F(FleetTest, SetsAndAddsHosts) {
+  put(lyon());
+  Fleet::HostChange change;
+  change.entry = "";
+  change.variables = {{"ip", "10.0.0.9"}};
+  const auto set = fleet_.set_host("lyon", "web1", change);
+  ASSERT_TRUE(set) << set.error().what;
+  EXPECT_EQ(set->entry, "");
+  EXPECT_EQ(set->install_order, 1u);
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[0].variables.at("ip"), "10.0.0.9");
+  Fleet::HostChange added;
+  added.macs = {"52-54-00-00-00-02"};
+  ASSERT_TRUE(fleet_.set_host("lyon", "web2", added));
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[1].macs[0], "52:54:00:00:00:02");
+  EXPECT_FALSE(fleet_.set_host("lyon", "web3", {})) << "nothing to know it by";
+  Fleet::HostChange taken;
+  taken.macs = {"52:54:00:00:00:01"};
+  EXPECT_FALSE(fleet_.set_host("lyon", "web2", taken));
+}
+
+TEST_F(FleetTest, ASiteThatComesBackGoesOnCounting) {
+  put(lyon());
+  Transaction transaction;
+  ASSERT_TRUE(fleet_.remove_site(transaction, *fleet_.site("lyon")));
+  ASSERT_TRUE(state_.commit(transaction));
+  EXPECT_EQ(fleet_.site("lyon").error().code, Errc::not_found);
+  put(lyon());
+  EXPECT_EQ(fleet_.desired("lyon")->number, 3u) << "agents refuse a smaller number";
+}
+
+TEST_F(FleetTest, RemembersReportsOverARestart) {
+  fleet_.on_connected("lyon/pi1", "lyon");
+  AgentReport report;
+  report.agent = "lyon/pi1";
+  report.site = "lyon";
+  report.version = "0.1.0";
+  report.active = sha256(as_bytes("r1"));
+  report.hosts = {{"web1", "52:54:00:00:00:01", "done", "c7", 100, "", clock_.wall()}};
+  fleet_.on_report(report);
+  EXPECT_TRUE(fleet_.reports().agent("lyon/pi1")->online);
+  ASSERT_TRUE(fleet_.reports().flush());
+
+  Fleet restarted(state_, key_, clock_);
+  ASSERT_TRUE(restarted.open());
+  const auto status = restarted.reports().agent("lyon/pi1");
+  ASSERT_TRUE(status);
+  EXPECT_FALSE(status->online) << "until it connects";
+  EXPECT_EQ(status->report.active, report.active);
+  EXPECT_EQ(status->report.hosts, report.hosts);
+  EXPECT_EQ(status->report.received, clock_.wall());
+}
+
+TEST_F(FleetTest, KnowsWhoIsOnline) {
+  fleet_.on_connected("lyon/pi1", "lyon");
+  clock_.advance(Seconds(5));
+  fleet_.on_disconnected("lyon/pi1");
+  fleet_.on_disconnected("nobody/pi9");
+  const auto all = fleet_.reports().agents();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_FALSE(all[0].online);
+  EXPECT_EQ(all[0].since, clock_.wall());
+  fleet_.reports().forget("lyon/pi1");
+  EXPECT_TRUE(fleet_.reports().agents().empty());
+}
+
+TEST_F(FleetTest, WakesWhoWaits) {
+  const std::uint64_t seen = fleet_.changed().wait_past(0, Milliseconds(0));
+  std::thread reporter([&] { fleet_.on_connected("lyon/pi1", "lyon"); });
+  EXPECT_GT(fleet_.changed().wait_past(seen, Milliseconds(60'000)), seen);
+  reporter.join();
+}
+
+}  // namespace
+}  // namespace farboot
