@@ -2,54 +2,26 @@
 // host/.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "agent/boot/decide.h"
+#include "agent/boot/machine.h"
+#include "agent/boot/render.h"
 #include "agent/catalog/catalog.h"
 #include "agent/host/host_book.h"
 #include "agent/loop.h"
-#include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/content/release.h"
 
 namespace farboot {
 
-/// What iPXE says of its machine in the query of /boot/<mac>.ipxe. All of it is hostile text.
-struct MachineFacts {
-  std::string mac;   ///< normalised
-  std::string uuid;  ///< lower case, or empty
-  std::string serial;
-  std::string manufacturer;
-  std::string product;
-  std::string asset;
-  std::string buildarch;  ///< i386, x86_64, arm64
-  std::string platform;   ///< pcbios, efi
-  std::string client;     ///< address the request came from, without port
-};
-
-/// What the installer's headers and query say when it fetches a kickstart.
-struct KickstartAsk {
-  std::string token;
-  std::string client;             ///< address, without port
-  std::vector<std::string> macs;  ///< of X-RHN-Provisioning-MAC-*, normalised
-  std::string serial;             ///< X-System-Serial-Number
-};
-
-/// One report from a machine: POST or GET /v1/event/<token>?event=…
-struct MachineEvent {
-  std::string token;
-  std::string event;   ///< `installed`, `failed`, `progress`, `started`; others are kept as notes
-  std::string detail;  ///< free text, bounded
-};
-
 /// Every call on the loop; `server` is our base URL as the client reached it, `http://10.4.0.2` or
 /// with port, no trailing slash.
 class BootService {
  public:
-  BootService(Loop& loop, DiskPool& disk, Catalog& catalog, HostBook& hosts, const Clock& clock);
+  BootService(Catalog& catalog, HostBook& hosts) : catalog_(catalog), hosts_(hosts) {}
 
   /// GET /boot.ipxe: learns the machine's facts and chains /boot/<mac>.ipxe with them. Static text.
   std::string first_script(std::string_view server) const;
@@ -60,11 +32,14 @@ class BootService {
   Task<std::string> boot_script(MachineFacts facts, std::string server);
 
   /// GET /boot/<mac>.ipxe?entry=NAME (chosen in the menu): script of one entry; an install begins
-  /// an attempt. Errors: not_found.
+  /// an attempt. `NAME~again` is the answer of a person who was asked whether to install over what
+  /// is there. Errors: not_found, unavailable.
   Task<Result<std::string>> entry_script(MachineFacts facts, std::string entry, std::string server);
 
-  /// GET /ks/<token>. Errors: not_found (unknown or expired token), denied (a host's token asked
-  /// for by another machine), unavailable.
+  /// GET /ks/<token>. Behind it may stand the name of a file of Ubuntu's seed (`/user-data`: the
+  /// kickstart; `/meta-data`, `/vendor-data`: empty but valid). Errors: not_found (unknown, ended
+  /// or expired token), denied (a host's token asked for by another machine), unavailable, invalid
+  /// (the template does not render).
   Task<Result<std::string>> kickstart(KickstartAsk ask, std::string server);
 
   /// A file of a tree went out to `client` completely (or its ranges did). Cheap; infers progress.
@@ -72,6 +47,30 @@ class BootService {
 
   /// Errors: not_found.
   Task<Result<void>> on_event(MachineEvent event);
+
+ private:
+  /// One machine that asks, at this moment.
+  struct Visit {
+    MachineFacts facts;
+    std::string server;
+    MachineId machine() const { return {facts.mac, facts.uuid, facts.serial}; }
+  };
+
+  ScriptFrame frame(const Visit& visit, const HostView& view, const Release* release) const;
+  BootDecision decide(const Visit& visit, const HostView& view, const Release* release) const;
+  std::string menu(const Visit& visit, const HostView& view, const Release& release,
+                   bool default_local) const;
+  std::string generated_menu(const Visit& visit, const HostView& view, const Release& release,
+                             bool default_local) const;
+  /// Script that loads an entry. `token`: of its attempt, empty for what needs none.
+  std::string load(const Visit& visit, const HostView& view, const Release& release,
+                   const BootEntry& entry, std::string_view token) const;
+  Result<LoadPlan> plan_load(const Visit& visit, const HostView& view, const Release& release,
+                             const BootEntry& entry, std::string_view token) const;
+  Task<std::string> start(Visit visit, std::string entry, BootDecision decision);
+
+  Catalog& catalog_;
+  HostBook& hosts_;
 };
 
 }  // namespace farboot

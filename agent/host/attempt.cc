@@ -95,6 +95,8 @@ std::string encode_attempt(const Attempt& attempt) {
   json_read::Json json{{"format", kFormat},
                        {"token", attempt.token},
                        {"mac", attempt.mac},
+                       {"uuid", attempt.uuid},
+                       {"serial", attempt.serial},
                        {"entry", attempt.entry},
                        {"release", attempt.release.hex()},
                        {"manifest", attempt.manifest.hex()},
@@ -116,6 +118,8 @@ Result<Attempt> decode_attempt(std::string_view text) {
   auto mac = normalise_mac(json_read::text(json, "mac"));
   if (!mac) return fail(Errc::corrupt, "attempt: {}", mac.error().what);
   attempt.mac = *mac;
+  attempt.uuid = json_read::text(json, "uuid");
+  attempt.serial = json_read::text(json, "serial");
   attempt.entry = json_read::text(json, "entry");
   auto release = Digest::from_hex(json_read::text(json, "release"));
   auto manifest = Digest::from_hex(json_read::text(json, "manifest"));

@@ -19,6 +19,7 @@ namespace farboot {
 struct Attempt {
   std::string token;  ///< 128 bits nobody can guess, hex; names the attempt in URLs and on disk
   std::string mac;    ///< normalised, of the card it booted from
+  std::string uuid, serial;  ///< as the machine told them, cut to size; or empty
   std::string entry;
   Digest release;   ///< of the release document it began under
   Digest manifest;  ///< of the entry's tree; all zero if the entry has no image

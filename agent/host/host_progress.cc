@@ -41,6 +41,8 @@ Result<std::shared_ptr<Attempt>> HostBook::make_attempt(const Begin& order) cons
   auto attempt = std::make_shared<Attempt>();
   attempt->token = *token;
   attempt->mac = *mac;
+  attempt->uuid = order.machine.uuid;
+  attempt->serial = order.machine.serial;
   attempt->entry = entry->name;
   attempt->release = order.snapshot->digest;
   attempt->part = release_part(release, entry->name);

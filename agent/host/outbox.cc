@@ -54,7 +54,7 @@ Result<void> Outbox::open(const StateStore& state) {
   for (const StateEntry& entry : *entries) {
     auto event = decode_host_event(entry.value);
     if (!event) {
-      log::warn("host.record_unreadable", log::kv("key", entry.key),
+      log::warn("host.event_unreadable", log::kv("key", entry.key),
                 log::kv("error", event.error().what));
       continue;
     }

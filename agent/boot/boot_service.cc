@@ -1,0 +1,334 @@
+#include "agent/boot/boot_service.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/boot/arguments.h"
+#include "agent/boot/values.h"
+#include "common/base/log.h"
+#include "common/template/template.h"
+
+namespace farboot {
+namespace {
+
+TemplatePartials partials_of(const std::map<std::string, std::string>& snippets) {
+  return {snippets.begin(), snippets.end()};
+}
+
+constexpr std::string_view kAgain = "~again";  ///< no entry's name can end so
+constexpr std::size_t kArgumentsMax = 2047;    ///< what an x86 kernel takes
+
+/// WinPE's files as Windows' images spell them; only boot.wim is a must.
+struct WinFile {
+  std::string_view name;
+  std::array<std::string_view, 3> paths;
+};
+constexpr std::array<WinFile, 3> kWinFiles{{
+    {"BCD", {"boot/bcd", "Boot/BCD", "BOOT/BCD"}},
+    {"boot.sdi", {"boot/boot.sdi", "Boot/boot.sdi", "BOOT/BOOT.SDI"}},
+    {"boot.wim", {"sources/boot.wim", "Sources/boot.wim", "SOURCES/BOOT.WIM"}},
+}};
+
+ValueSource source_of(std::string_view server, const SiteFacts& site, const HostSpec& host,
+                      std::string_view mac, std::string_view uuid, std::string_view serial) {
+  return {server, site, host, mac, uuid, serial};
+}
+
+void warn_render(std::string_view what, const Error& error) {
+  log::error("boot.render_failed", log::kv("template", what), log::kv("error", error.what));
+}
+
+}  // namespace
+
+std::string BootService::first_script(std::string_view server) const {
+  return farboot::first_script(server);
+}
+
+ScriptFrame BootService::frame(const Visit& visit, const HostView& view,
+                               const Release* release) const {
+  ScriptFrame frame{visit.server, visit.facts, {}};
+  const Variables fleet = release == nullptr ? Variables() : release->variables;
+  const SiteFacts site = hosts_.site();
+  for (const Variables* variables : {&view.spec.variables, &site.variables, &fleet}) {
+    const auto found = variables->find("local_boot");
+    if (found == variables->end()) continue;
+    if (auto local = parse_local_boot(found->second))
+      frame.local = *local;
+    else
+      warn_render("local_boot", local.error());
+    break;
+  }
+  return frame;
+}
+
+BootDecision BootService::decide(const Visit& visit, const HostView& view,
+                                 const Release* release) const {
+  return decide_boot({.host = view.known ? &view.spec : nullptr,
+                      .install = view.install,
+                      .limits = hosts_.limits(),
+                      .attempt_entry = view.attempt ? view.attempt->entry : std::string_view(),
+                      .release = release,
+                      .buildarch = visit.facts.buildarch,
+                      .installs_running = hosts_.installs_running(),
+                      .installs_max = hosts_.installs_at_once_max()});
+}
+
+Task<std::string> BootService::boot_script(MachineFacts facts, std::string server) {
+  Visit visit{cleaned(std::move(facts)), std::move(server)};
+  const HostView view = hosts_.look(visit.machine());
+  const auto snapshot = catalog_.active();  // ours to the end of this request
+  const Release* release = snapshot ? &snapshot->release : nullptr;
+  const BootDecision decision = decide(visit, view, release);
+  log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+            log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
+            log::kv("why", decision.why), log::kv("client", visit.facts.client));
+  if (decision.ends) {
+    // The disk is what it boots now, whether that could be written or not.
+    auto ended = co_await hosts_.came_back(visit.machine());
+    static_cast<void>(ended);
+  }
+  const ScriptFrame here = frame(visit, view, release);
+  switch (decision.kind) {
+    case BootKind::menu: co_return menu(visit, view, *release, decision.default_local);
+    case BootKind::local_disk: co_return local_script(here, decision.why);
+    case BootKind::wait:
+      co_return wait_script(here, machine_url(here), decision.why, decision.patient);
+    case BootKind::entry: break;
+  }
+  if (decision.begins || decision.repeats)
+    co_return co_await start(std::move(visit), decision.entry, decision);
+  const BootEntry* entry = release->entry(decision.entry);
+  if (entry->kind == EntryKind::shell) co_return shell_script(here);
+  co_return load(visit, view, *release, *entry, {});
+}
+
+/// Begins or repeats an attempt; its script goes out only once that is on the card.
+Task<std::string> BootService::start(Visit visit, std::string entry, BootDecision decision) {
+  Result<std::shared_ptr<const Attempt>> attempt = std::shared_ptr<const Attempt>();
+  if (decision.repeats) {
+    attempt = co_await hosts_.again(visit.machine(), visit.facts.client);
+  } else {
+    HostBook::Begin order{visit.machine(), catalog_.active(), std::move(entry), !decision.begins,
+                          visit.facts.client};
+    attempt = co_await hosts_.begin(std::move(order));
+  }
+  const HostView view = hosts_.look(visit.machine());
+  if (!attempt) {
+    log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
+              log::kv("error", attempt.error().what));
+    const ScriptFrame here = frame(visit, view, nullptr);
+    co_return wait_script(here, machine_url(here), attempt.error().what, false);
+  }
+  const Release& part = (*attempt)->part;
+  co_return load(visit, view, part, *part.entry((*attempt)->entry), (*attempt)->token);
+}
+
+Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::string name,
+                                                    std::string server) {
+  Visit visit{cleaned(std::move(facts)), std::move(server)};
+  const bool confirmed = name.ends_with(kAgain);
+  if (confirmed) name.resize(name.size() - kAgain.size());
+  const HostView view = hosts_.look(visit.machine());
+  const auto snapshot = catalog_.active();
+  if (!snapshot) co_return fail(Errc::unavailable, "no release is active yet");
+  const Release& release = snapshot->release;
+  const BootEntry* entry = release.entry(name);
+  if (entry == nullptr)
+    co_return fail(Errc::not_found, "entry {}: not in release r{}", printable(name, 64),
+                   release.number);
+  log::info("boot.chosen", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+            log::kv("entry", name), log::kv("client", visit.facts.client));
+  const ScriptFrame here = frame(visit, view, &release);
+  if (entry->kind == EntryKind::local) co_return local_script(here, "chosen");
+  if (entry->kind == EntryKind::shell) co_return shell_script(here);
+  if (entry->kind == EntryKind::tool) co_return load(visit, view, release, *entry, {});
+
+  const std::string again = fmt::format("{}&entry={}{}", machine_url(here), name, kAgain);
+  if (!confirmed && needs_confirmation(view.install, hosts_.limits()))
+    co_return confirm_script(here, *entry, again);
+  BootDecision decision{.kind = BootKind::entry, .entry = name};
+  decision.repeats = boot_answer(view.install, hosts_.limits()) == BootAnswer::again &&
+                     view.attempt && view.attempt->entry == name &&
+                     view.attempt->release == snapshot->digest;
+  if (!decision.repeats && hosts_.installs_running() >= hosts_.installs_at_once_max())
+    co_return wait_script(here, fmt::format("{}&entry={}", machine_url(here), name),
+                          "as many installs are under way as this site runs at once", true);
+  co_return co_await start(std::move(visit), std::move(name), std::move(decision));
+}
+
+std::string BootService::menu(const Visit& visit, const HostView& view, const Release& release,
+                              bool default_local) const {
+  const auto own = release.menus.find(release.menu.template_name);
+  if (own == release.menus.end()) return generated_menu(visit, view, release, default_local);
+  const SiteFacts site = hosts_.site();
+  const TemplateValues values =
+      menu_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
+                            visit.facts.serial),
+                  release);
+  auto text = render_template(own->second, values, partials_of(release.snippets));
+  if (!text) {
+    warn_render(own->first, text.error());
+    return generated_menu(visit, view, release, default_local);
+  }
+  return text->starts_with("#!ipxe") ? *text : "#!ipxe\n" + *text;
+}
+
+std::string BootService::generated_menu(const Visit& visit, const HostView& view,
+                                        const Release& release, bool default_local) const {
+  const SiteFacts site = hosts_.site();
+  const TemplateValues values =
+      menu_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
+                            visit.facts.serial),
+                  release);
+  const auto text_of = [&](const std::string& text) {
+    auto rendered = render_template(text, values, partials_of(release.snippets));
+    if (rendered) return *rendered;
+    warn_render("menu", rendered.error());
+    return text;
+  };
+  MenuPage page;
+  page.title = text_of(release.menu.title);
+  page.release = release.number;
+  page.timeout_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(
+      0, std::chrono::duration_cast<Milliseconds>(release.menu.timeout).count()));
+  page.default_entry = release.menu.default_entry;
+  page.default_local = default_local;
+  if (!release.menu.picture.empty())
+    page.picture_url = fmt::format("{}/a/{}", visit.server, url_path(release.menu.picture));
+  for (const std::string& item : release.menu.entries) {
+    if (item.starts_with('-')) {
+      page.lines.push_back({nullptr, item.size() > 2 ? item.substr(2) : std::string()});
+      continue;
+    }
+    const BootEntry* entry = release.entry(item);
+    if (entry == nullptr) continue;
+    const Image* image = release.image(entry->image);
+    if (image != nullptr && !runs_on(image->facts.arch, visit.facts.buildarch)) continue;
+    page.lines.push_back({entry, entry->title});
+  }
+  return menu_script(frame(visit, view, &release), page);
+}
+
+std::string BootService::load(const Visit& visit, const HostView& view, const Release& release,
+                              const BootEntry& entry, std::string_view token) const {
+  const ScriptFrame here = frame(visit, view, &release);
+  auto plan = plan_load(visit, view, release, entry, token);
+  if (plan) return load_script(here, *plan);
+  warn_render(entry.name, plan.error());
+  return trouble_script(here, plan.error().what);
+}
+
+Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view,
+                                        const Release& release, const BootEntry& entry,
+                                        std::string_view token) const {
+  const Image* image = release.image(entry.image);
+  if (image == nullptr) return fail(Errc::invalid, "entry {}: has no image", entry.name);
+  const auto held = [&](std::string_view path) {
+    return catalog_.find_tree(image->manifest, path).entry != nullptr;
+  };
+  const SiteFacts site = hosts_.site();
+  const bool described = held(".treeinfo") || held("treeinfo");
+  const TemplateValues values =
+      entry_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
+                             visit.facts.serial),
+                   release, entry, token, described);
+  auto own = render_template(entry.args, values, partials_of(release.snippets));
+  if (!own) return prefix(fmt::format("entry {}: args", entry.name), own.error());
+  LoadPlan plan;
+  plan.headline = fmt::format("{} of release r{}", entry.name, release.number);
+
+  if (entry.kind == EntryKind::winpe) {
+    plan.kernel_url = visit.server + "/wimboot";
+    plan.arguments = *own;
+    for (const WinFile& file : kWinFiles) {
+      const auto path = std::find_if(file.paths.begin(), file.paths.end(), held);
+      if (path != file.paths.end())
+        plan.extras.push_back({tree_url(visit.server, image->manifest) + "/" + url_path(*path),
+                               std::string(file.name)});
+    }
+    if (plan.extras.empty() || plan.extras.back().name != "boot.wim")
+      return fail(Errc::invalid, "entry {}: its image has no sources/boot.wim", entry.name);
+    return plan;
+  }
+  if (image->facts.kernel.empty())
+    return fail(Errc::invalid, "entry {}: its image has no kernel", entry.name);
+  plan.kernel_url = values.find("image.kernel")->second;
+  plan.initrd_url = values.find("image.initrd")->second;
+  const std::string& domain = values.contains("domain") ? values.find("domain")->second : "";
+  const std::string family =
+      entry.kind == EntryKind::install
+          ? family_arguments(*image, entry.args_style,
+                             {values.find("image.url")->second, values.find("ks.url")->second,
+                              visit.facts.mac, view.spec.name, domain, described},
+                             script_line(*own))
+          : std::string();
+  plan.arguments = family.empty() || own->empty() ? family + *own : family + " " + *own;
+  if (plan.arguments.size() > kArgumentsMax)
+    log::warn("boot.arguments_long", log::kv("entry", entry.name),
+              log::kv("bytes", plan.arguments.size()));
+  return plan;
+}
+
+Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string server) {
+  const std::size_t slash = ask.token.find('/');
+  const std::string part = slash == std::string::npos ? "" : ask.token.substr(slash + 1);
+  ask.token.resize(std::min(slash, ask.token.size()));
+  const HostView view = hosts_.attempt(ask.token);
+  if (!view.attempt ||
+      (!part.empty() && part != "user-data" && part != "meta-data" && part != "vendor-data"))
+    co_return fail(Errc::not_found, "kickstart: unknown or ended attempt");
+  const Attempt& attempt = *view.attempt;
+  const auto is_its = [&](const std::string& mac) {
+    return mac == attempt.mac ||
+           std::find(view.spec.macs.begin(), view.spec.macs.end(), mac) != view.spec.macs.end();
+  };
+  if (!ask.macs.empty() && std::none_of(ask.macs.begin(), ask.macs.end(), is_its)) {
+    log::warn("boot.kickstart_denied", log::kv("mac", ask.macs.front()),
+              log::kv("host", view.spec.name), log::kv("client", ask.client));
+    co_return fail(Errc::denied, "kickstart: of another machine");
+  }
+  const BootEntry* entry = attempt.part.entry(attempt.entry);
+  const auto text = attempt.part.kickstarts.find(entry->kickstart);
+  if (text == attempt.part.kickstarts.end())
+    co_return fail(Errc::not_found, "kickstart: entry {} has none", entry->name);
+  if (part == "meta-data") co_return fmt::format("instance-id: {}\n", attempt.token.substr(0, 16));
+  if (part == "vendor-data") co_return std::string();
+
+  const bool described = catalog_.find_tree(attempt.manifest, ".treeinfo").entry != nullptr ||
+                         catalog_.find_tree(attempt.manifest, "treeinfo").entry != nullptr;
+  const SiteFacts site = hosts_.site();
+  const TemplateValues values =
+      entry_values(source_of(server, site, view.spec, attempt.mac, attempt.uuid, attempt.serial),
+                   attempt.part, *entry, attempt.token, described);
+  auto rendered = render_template(text->second, values, partials_of(attempt.part.snippets));
+  if (!rendered) {
+    warn_render(text->first, rendered.error());
+    co_return prefix(fmt::format("kickstart {}", text->first), rendered.error());
+  }
+  std::string out = as_kickstart(*rendered);
+  log::info("boot.kickstart", log::kv("host", view.spec.name), log::kv("mac", attempt.mac),
+            log::kv("entry", attempt.entry), log::kv("client", ask.client));
+  auto written = co_await hosts_.kickstart_served(ask.token, ask.client);
+  if (!written) co_return written.error();
+  co_return out;
+}
+
+void BootService::on_fetched(std::string_view client, const CatalogFile& file) {
+  hosts_.fetched(client, file);
+}
+
+Task<Result<void>> BootService::on_event(MachineEvent event) {
+  HostBook::Report what = HostBook::Report::note;
+  std::string detail = std::move(event.detail);
+  if (event.event == "installed") {
+    what = HostBook::Report::installed;
+  } else if (event.event == "failed") {
+    what = HostBook::Report::failed;
+  } else {
+    detail = detail.empty() ? event.event : event.event + ": " + detail;
+  }
+  co_return co_await hosts_.report(std::move(event.token), what, std::move(detail));
+}
+
+}  // namespace farboot

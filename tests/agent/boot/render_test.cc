@@ -1,0 +1,200 @@
+#include "agent/boot/render.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/golden.h"
+
+namespace farboot {
+namespace {
+
+ScriptFrame bios() {
+  return {"http://10.4.0.2",
+          {.mac = "52:54:00:00:00:01",
+           .uuid = "4c4c4544-0051-3510-8052-b4c04f4d4e31",
+           .serial = "ABC 1/+",
+           .manufacturer = "QEMU",
+           .product = "Standard PC",
+           .buildarch = "i386",
+           .platform = "pcbios"},
+          {}};
+}
+ScriptFrame uefi() {
+  ScriptFrame frame = bios();
+  frame.facts.platform = "efi";
+  frame.facts.buildarch = "x86_64";
+  return frame;
+}
+
+BootEntry entry_of(std::string name, std::string title, EntryKind kind, std::string key = "") {
+  BootEntry entry;
+  entry.name = std::move(name);
+  entry.title = std::move(title);
+  entry.kind = kind;
+  entry.key = std::move(key);
+  return entry;
+}
+
+struct Entries {
+  BootEntry centos7 = entry_of("centos7", "CentOS 7", EntryKind::install, "c");
+  BootEntry memtest = entry_of("memtest", "Memory test", EntryKind::tool);
+  BootEntry shell = entry_of("shell", "iPXE shell", EntryKind::shell);
+  BootEntry local = entry_of("local", "Boot from the local disk", EntryKind::local);
+
+  MenuPage page() const {
+    MenuPage page;
+    page.title = "Farboot lyon";
+    page.release = 6;
+    page.timeout_ms = 10'000;
+    page.default_entry = "centos7";
+    page.lines = {{&centos7, centos7.title}, {nullptr, ""},         {nullptr, "Tools"},
+                  {&memtest, memtest.title}, {&shell, shell.title}, {&local, local.title}};
+    return page;
+  }
+};
+
+TEST(FirstScript, IsTheGoldenOne) {
+  expect_golden("ipxe/first.ipxe", first_script("http://10.4.0.2"));
+}
+
+TEST(MenuScript, IsTheGoldenOne) {
+  const Entries entries;
+  MenuPage page = entries.page();
+  page.picture_url = "http://10.4.0.2/a/bg.png";
+  expect_golden("ipxe/menu.ipxe", menu_script(bios(), page));
+}
+
+TEST(MenuScript, GivesItsTimerTheDiskOnceTheMachineWasInstalled) {
+  const Entries entries;
+  MenuPage page = entries.page();
+  page.default_local = true;
+  EXPECT_NE(menu_script(bios(), page).find("choose --default local --timeout 10000 "),
+            std::string::npos);
+  page.lines.pop_back();  // the operator offers no disk
+  const std::string script = menu_script(bios(), page);
+  EXPECT_NE(script.find("item LOCAL Boot from the local disk\n"), std::string::npos);
+  EXPECT_NE(script.find("choose --default LOCAL "), std::string::npos);
+  page.default_entry = "memtest";
+  EXPECT_NE(menu_script(bios(), page).find("choose --default memtest "), std::string::npos)
+      << "harmless";
+  page.default_entry.clear();
+  EXPECT_NE(menu_script(bios(), page).find("choose --default LOCAL "), std::string::npos)
+      << "the timer would take the first";
+  page.lines.clear();
+  EXPECT_NE(menu_script(bios(), page).find("choose --default LOCAL "), std::string::npos);
+}
+
+TEST(MenuScript, WaitsForEverWithoutTimeout) {
+  const Entries entries;
+  MenuPage page = entries.page();
+  page.timeout_ms = 0;
+  EXPECT_NE(menu_script(bios(), page).find("choose --default centos7 target"), std::string::npos);
+}
+
+TEST(LocalScript, IsTheGoldenOneForEachFirmware) {
+  expect_golden("ipxe/local_bios.ipxe", local_script(bios(), "no install is ordered"));
+  expect_golden("ipxe/local_uefi.ipxe", local_script(uefi(), "no install is ordered"));
+  ScriptFrame unknown = bios();
+  unknown.facts.platform.clear();
+  expect_golden("ipxe/local_unknown.ipxe", local_script(unknown, "no install is ordered"));
+}
+
+TEST(LocalBoot, IsChosenPerMachine) {
+  const auto ends_with = [](std::string_view way, std::string_view lines) {
+    ScriptFrame frame = bios();
+    auto local = parse_local_boot(way);
+    ASSERT_TRUE(local) << way;
+    frame.local = *local;
+    const std::string script = local_script(frame, "x");
+    EXPECT_TRUE(script.ends_with(lines)) << script;
+  };
+  ends_with("auto", "\nsanboot --no-describe --drive 0x80 || exit\n");
+  ends_with("exit", "\nexit\n");
+  ends_with("exit 1", "\nexit 1\n");
+  ends_with("sanboot 0x81", "\nsanboot --no-describe --drive 0x81 || exit\n");
+  ends_with("efi", "--drive 0 --filename \\EFI\\BOOT\\BOOTX64.EFI || exit 1\n");
+  ends_with("efi \\EFI\\debian\\grubx64.efi", "--filename \\EFI\\debian\\grubx64.efi || exit 1\n");
+  for (const char* wrong : {"sanboot 0x80 || shell", "efi grub", "efi \\a b", "efi \\a\nshell",
+                            "disk", "exit 2", "sanboot 0x8000000"})
+    EXPECT_FALSE(parse_local_boot(wrong)) << wrong;
+}
+
+TEST(WaitScript, IsTheGoldenOne) {
+  const ScriptFrame frame = bios();
+  expect_golden("ipxe/wait.ipxe",
+                wait_script(frame, machine_url(frame), "no release is active yet", false));
+  expect_golden("ipxe/wait_patient.ipxe",
+                wait_script(frame, machine_url(frame), "4 installs are under way", true));
+}
+
+TEST(Scripts, OfTheRestAreGolden) {
+  const Entries entries;
+  const ScriptFrame frame = uefi();
+  expect_golden("ipxe/shell.ipxe", shell_script(frame));
+  expect_golden("ipxe/trouble.ipxe", trouble_script(frame, "entry x: its image has no kernel"));
+  expect_golden("ipxe/confirm.ipxe", confirm_script(frame, entries.centos7,
+                                                    machine_url(frame) + "&entry=centos7~again"));
+}
+
+TEST(LoadScript, NamesItsInitrd) {
+  LoadPlan plan{.headline = "x",
+                .kernel_url = "http://10.4.0.2/t/00/vmlinuz",
+                .initrd_url = "http://10.4.0.2/t/00/initrd.gz",
+                .arguments = "a=b # c || d\nshell"};
+  const std::string script = load_script(bios(), plan);
+  EXPECT_NE(script.find("kernel http://10.4.0.2/t/00/vmlinuz initrd=initrd.gz a=b  c  d shell || "
+                        "goto FAILED\ninitrd http://10.4.0.2/t/00/initrd.gz || goto FAILED\nboot"),
+            std::string::npos)
+      << script;
+  plan.initrd_url = "http://10.4.0.2/t/00/in%20itrd";
+  EXPECT_NE(load_script(bios(), plan).find("initrd --name initrd.img http://10.4.0.2/t/00/in%20"),
+            std::string::npos);
+  plan.initrd_url.clear();
+  EXPECT_EQ(load_script(bios(), plan).find("initrd"), std::string::npos);
+}
+
+// Whatever a machine says of itself, the scripts have the same lines and the same words.
+TEST(Scripts, LetNoFactChangeThem) {
+  const Entries entries;
+  const auto shape = [&](const ScriptFrame& frame) {
+    std::string all = menu_script(frame, entries.page()) +
+                      wait_script(frame, machine_url(frame), "x", false) + shell_script(frame) +
+                      local_script(frame, "x");
+    std::size_t blanks = 0, lines = 0, dollars = 0;
+    for (const char c : all) {
+      blanks += c == ' ';
+      lines += c == '\n';
+      dollars += c == '$';
+      EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~'));
+    }
+    return std::tuple(blanks, lines, dollars);
+  };
+  const auto expected = shape(bios());
+  const std::string alphabet = "|&;#\\$ {}\n\r\t'\"`a0%\x80";
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    ScriptFrame frame = bios();
+    const auto hostile = [&] {
+      std::string text = "x";
+      for (unsigned i = random() % 40; i > 0; --i) text += alphabet[random() % alphabet.size()];
+      return text;
+    };
+    frame.facts.serial = hostile();
+    frame.facts.manufacturer = hostile();
+    frame.facts.product = hostile();
+    frame.facts.asset = "";
+    frame.facts = cleaned(frame.facts);
+    EXPECT_EQ(shape(frame), expected) << "seed 7, round " << round;
+  }
+}
+
+TEST(AsKickstart, IsPlainLinesForAShell) {
+  EXPECT_EQ(as_kickstart("\xef\xbb\xbf"
+                         "install\r\n%pre\r\necho \ra\r\n%end"),
+            "install\n%pre\necho \ra\n%end\n");
+  EXPECT_EQ(as_kickstart(""), "");
+}
+
+}  // namespace
+}  // namespace farboot
