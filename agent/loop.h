@@ -16,8 +16,8 @@
 
 #include "common/base/log.h"
 
-// g++ 12 takes Asio's pair of coroutine frame allocators for a mismatch wherever it inlines only one
-// of them. To the end of the file that includes this: the warning falls on the coroutine.
+// g++ 12 takes Asio's pair of coroutine frame allocators for a mismatch wherever it inlines only
+// one of them. To the end of the file that includes this: the warning falls on the coroutine.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif

@@ -122,22 +122,23 @@ void Catalog::open_pin(const StateEntry& entry) {
     const std::string_view word = rest.substr(0, rest.find_first_of(" \n,"));
     rest.remove_prefix(word.size());
     auto digest = Digest::from_hex(word);
-    if (!digest) {
-      log::warn("catalog.pin_unreadable", log::kv("error", digest.error().what));
+    auto tree =
+        digest ? known_tree(*digest) : Result<std::shared_ptr<const Manifest>>(digest.error());
+    if (!tree) {
+      log::warn("catalog.pin_unreadable", log::kv("error", tree.error().what));
       continue;
     }
-    std::shared_ptr<const Manifest> tree;
-    if (const auto lent = lent_.find(*digest); lent != lent_.end()) tree = lent->second.lock();
-    if (!tree) {
-      auto manifest = get_manifest(content_, *digest);
-      if (!manifest) {
-        log::warn("catalog.pin_unreadable", log::kv("error", manifest.error().what));
-        continue;
-      }
-      tree = std::make_shared<const Manifest>(std::move(*manifest));
-    }
-    pin(name, *digest, std::move(tree));
+    pin(name, *digest, std::move(*tree));
   }
+}
+
+Result<std::shared_ptr<const Manifest>> Catalog::known_tree(const Digest& digest) const {
+  if (const auto lent = lent_.find(digest); lent != lent_.end()) {
+    if (auto tree = lent->second.lock()) return tree;
+  }
+  auto manifest = get_manifest(content_, digest);
+  if (!manifest) return manifest.error();
+  return std::make_shared<const Manifest>(std::move(*manifest));
 }
 
 Result<void> Catalog::commit_active(const SignedDocument& release) {

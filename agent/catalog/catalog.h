@@ -100,6 +100,7 @@ class Catalog {
 
   std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry) const;
   void open_pin(const StateEntry& entry);
+  Result<std::shared_ptr<const Manifest>> known_tree(const Digest& digest) const;
   void remember(const Digest& manifest, const std::shared_ptr<const Manifest>& tree);
   void remember(const Snapshot& snapshot);
 

@@ -12,6 +12,7 @@
 #include "agent/dhcp/rate_limit.h"
 #include "agent/loop.h"
 #include "agent/net/interfaces.h"
+#include "agent/net/raw_socket.h"
 #include "agent/net/readiness.h"
 #include "agent/net/udp_socket.h"
 #include "common/base/clock.h"
@@ -36,9 +37,9 @@ enum class Listens : std::uint8_t {
 };
 
 struct Listener {
-  Listener(asio::io_context& loop, UdpSocket udp, Listens what)
-      : socket(std::move(udp)), ready(loop, socket.fd()), listens(what) {}
-  UdpSocket socket;
+  Listener(asio::io_context& loop, std::unique_ptr<DatagramSocket> made, Listens what)
+      : socket(std::move(made)), ready(loop, socket->fd()), listens(what) {}
+  std::unique_ptr<DatagramSocket> socket;
   Readiness ready;
   Listens listens;
 };
@@ -70,6 +71,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
 
   Result<void> bind();
   Result<void> listen(const UdpBinding& binding, Listens what);
+  Result<void> listen_to_broadcasts();
   void rescan();
   bool chosen(const Interface& interface) const;
   Ipv4 first_address() const;
@@ -101,7 +103,20 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
 Result<void> DhcpServer::Impl::listen(const UdpBinding& binding, Listens what) {
   auto socket = UdpSocket::open(binding);
   if (!socket) return socket.error();
-  listeners.push_back(std::make_shared<Listener>(loop, std::move(*socket), what));
+  listeners.push_back(
+      std::make_shared<Listener>(loop, std::make_unique<UdpSocket>(std::move(*socket)), what));
+  return {};
+}
+
+Result<void> DhcpServer::Impl::listen_to_broadcasts() {
+  auto bound = listen(
+      {.address = Ipv4::broadcast(), .port = options.dhcp_port, .reuse = true, .broadcast = true},
+      Listens::broadcasts);
+  if (bound || bound.error().code != Errc::conflict) return bound;
+  // A DHCP server on this machine does not share its port: listen below it.
+  auto raw = RawSocket::open(options.dhcp_port);
+  if (!raw) return prefix(bound.error().what, raw.error());
+  listeners.push_back(std::make_shared<Listener>(loop, std::move(*raw), Listens::broadcasts));
   return {};
 }
 
@@ -115,9 +130,7 @@ Result<void> DhcpServer::Impl::bind() {
   // would take the renewals of a DHCP server on this machine. So ask first whether there is one.
   const bool alone =
       options.dhcp_port == 0 || UdpSocket::open({.address = {}, .port = options.dhcp_port});
-  auto bound = listen(
-      {.address = Ipv4::broadcast(), .port = options.dhcp_port, .reuse = true, .broadcast = true},
-      Listens::broadcasts);
+  auto bound = listen_to_broadcasts();
   if (!bound) return bound.error();
   if (alone)
     bound = listen(
@@ -164,7 +177,7 @@ Ipv4 DhcpServer::Impl::first_address() const {
 
 std::uint16_t DhcpServer::Impl::port_of(Listens what) const {
   for (const auto& listener : listeners)
-    if (listener->listens == what) return listener->socket.port();
+    if (listener->listens == what) return listener->socket->port();
   return 0;
 }
 
@@ -174,7 +187,7 @@ Task<void> DhcpServer::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<L
     const auto [error] = co_await listener->ready.readable();
     if (error || self->stopped) co_return;
     for (int i = 0; i < kPacketsPerTurn; ++i) {
-      const auto arrival = listener->socket.receive(buffer);
+      const auto arrival = listener->socket->receive(buffer);
       if (!arrival) break;
       if (!arrival->cut)
         self->on_packet(*listener, ByteView(buffer).first(arrival->size_bytes), *arrival);
@@ -240,7 +253,7 @@ void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& requ
       .from = from,
       // A relay may be many hops away: there the routing table knows the way.
       .interface = reply.to == Ipv4::broadcast() ? interface.index : 0};
-  if (auto sent = listener.socket.send(reply.packet, route); !sent) {
+  if (auto sent = listener.socket->send(reply.packet, route); !sent) {
     ++counters.send_failed;
     log::warn("dhcp.send_failed", log::kv("mac", request.mac().to_string()),
               log::kv("interface", interface.name), log::kv("error", sent.error().what));

@@ -38,19 +38,32 @@ struct UdpRoute {
   int interface = 0;  ///< zero: by the routing table
 };
 
-class UdpSocket {
+class DatagramSocket {
+ public:
+  virtual ~DatagramSocket() = default;
+  virtual int fd() const = 0;  ///< readable when a packet waits
+  virtual std::uint16_t port() const = 0;
+  /// The next packet waiting; nullopt: none, or only an error report of the kernel's.
+  virtual std::optional<UdpArrival> receive(std::span<std::uint8_t> buffer) const = 0;
+  /// Errors: unavailable. A full send buffer counts as sent: UDP promises nothing.
+  virtual Result<void> send(ByteView packet, const UdpRoute& route) const = 0;
+
+ protected:
+  DatagramSocket() = default;
+  DatagramSocket(DatagramSocket&&) = default;
+  DatagramSocket& operator=(DatagramSocket&&) = default;
+};
+
+class UdpSocket final : public DatagramSocket {
  public:
   /// Errors: denied (a port below 1024 without the capability), conflict (held by another program),
   /// unavailable.
   static Result<UdpSocket> open(const UdpBinding& binding);
 
-  int fd() const { return fd_.get(); }
-  std::uint16_t port() const;
-
-  /// The next packet waiting; nullopt: none, or only an error report of the kernel's.
-  std::optional<UdpArrival> receive(std::span<std::uint8_t> buffer) const;
-  /// Errors: unavailable. A full send buffer counts as sent: UDP promises nothing.
-  Result<void> send(ByteView packet, const UdpRoute& route) const;
+  int fd() const override { return fd_.get(); }
+  std::uint16_t port() const override;
+  std::optional<UdpArrival> receive(std::span<std::uint8_t> buffer) const override;
+  Result<void> send(ByteView packet, const UdpRoute& route) const override;
 
  private:
   explicit UdpSocket(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -1,0 +1,51 @@
+// One client's connection: requests in, responses out, in order.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/http/channel.h"
+#include "agent/http/responder.h"
+#include "agent/http/services.h"
+#include "agent/loop.h"
+
+namespace farboot {
+
+/// How a connection was let in.
+enum class Admission : std::uint8_t {
+  served,
+  refused,  ///< over a limit: its first request is answered 503
+};
+
+class Connection {
+ public:
+  Connection(HttpServices& services, boost::asio::ip::tcp::socket socket, std::string client,
+             Admission admission);
+
+  /// Until the client, a deadline or the server ends it.
+  Task<void> run();
+
+  Channel& channel() { return channel_; }
+
+ private:
+  struct Received {
+    std::optional<Request> request;
+    int status = 0;  ///< without a request: answer this and close; 0: just close
+  };
+
+  Task<Received> receive();
+  Task<bool> answer(Request request);
+  Task<bool> send(Response response, const Request* request, const Asked& asked);
+  Task<bool> send_file(Response& response, const Request* request, const Asked& asked);
+  Task<void> refuse(int status);
+  Task<void> linger();
+  void report_lost(const CatalogFile& file, const Error& error);
+
+  HttpServices& services_;
+  Channel channel_;
+  Peer peer_;
+  Admission admission_;
+  std::string input_;  ///< received, not yet parsed
+};
+
+}  // namespace farboot

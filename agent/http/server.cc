@@ -1,0 +1,234 @@
+#include "agent/http/server.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "agent/http/connection.h"
+#include "agent/http/http_metrics.h"
+#include "agent/http/services.h"
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+namespace asio = boost::asio;
+using Tcp = asio::ip::tcp;
+
+constexpr int kBacklog = 1024;
+constexpr int kAcceptsPerTurn = 64;        ///< then others have the loop
+constexpr Milliseconds kAcceptPause{100};  ///< when out of descriptors or memory
+
+Errc bind_error(const boost::system::error_code& error) {
+  if (error == asio::error::access_denied) return Errc::denied;
+  if (error == asio::error::address_in_use) return Errc::conflict;
+  if (error.value() == EADDRNOTAVAIL) return Errc::invalid;
+  return Errc::internal;
+}
+
+asio::ip::address address_of(const sockaddr_storage& from) {
+  if (from.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &from, sizeof in);
+    return asio::ip::address_v4(ntohl(in.sin_addr.s_addr));
+  }
+  sockaddr_in6 in{};
+  std::memcpy(&in, &from, sizeof in);
+  asio::ip::address_v6::bytes_type bytes;
+  std::memcpy(bytes.data(), &in.sin6_addr, bytes.size());
+  const asio::ip::address_v6 address(bytes, in.sin6_scope_id);
+  if (address.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address);
+  return address;
+}
+
+}  // namespace
+
+/// Lives until the server and its last connection are gone.
+struct HttpServer::State : std::enable_shared_from_this<State> {
+  State(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog, SiteHandlers& site,
+        const Clock& clock, prometheus::Registry& registry, const HttpLimits& limits)
+      : metrics(registry),
+        services{loop, disk, store, catalog, site, clock, metrics, limits, {}, {}},
+        ticker(loop) {}
+
+  static Task<void> accept_all(std::shared_ptr<State> self, std::size_t index);
+  static Task<void> serve(std::shared_ptr<State> self, Tcp::socket socket, asio::ip::address client,
+                          Admission admission);
+  static Task<void> watch_deadlines(std::shared_ptr<State> self);
+  Admission admit(const asio::ip::address& client);
+  /// False: nothing more to accept now.
+  Task<bool> accept_one(Tcp::acceptor& acceptor);
+
+  HttpMetrics metrics;
+  HttpServices services;
+  std::vector<std::unique_ptr<Tcp::acceptor>> acceptors;
+  asio::steady_timer ticker;
+  bool watching = false;
+  bool stopped = false;
+  std::unordered_set<Connection*> open;
+  std::map<asio::ip::address, std::size_t> by_client;
+  std::size_t served = 0;
+  std::size_t refused = 0;
+};
+
+Admission HttpServer::State::admit(const asio::ip::address& client) {
+  if (served >= services.limits.connections_max) {
+    metrics.refused(Refusal::connections);
+    return Admission::refused;
+  }
+  const auto known = by_client.find(client);
+  if (known != by_client.end() && known->second >= services.limits.connections_per_client_max) {
+    metrics.refused(Refusal::client_connections);
+    return Admission::refused;
+  }
+  return Admission::served;
+}
+
+Task<void> HttpServer::State::serve(std::shared_ptr<State> self, Tcp::socket socket,
+                                    asio::ip::address client, Admission admission) {
+  Connection connection(self->services, std::move(socket), client.to_string(), admission);
+  struct Registered {
+    State& state;
+    Connection& connection;
+    const asio::ip::address& client;
+    Admission admission;
+    ~Registered() {
+      state.open.erase(&connection);
+      if (admission == Admission::refused) {
+        --state.refused;
+      } else {
+        --state.served;
+        const auto count = state.by_client.find(client);
+        if (--count->second == 0) state.by_client.erase(count);
+      }
+      state.metrics.connections(state.open.size());
+    }
+  };
+  Registered registered{*self, connection, client, admission};
+  self->open.insert(&connection);
+  self->metrics.connections(self->open.size());
+  if (self->stopped) co_return;
+  co_await connection.run();
+}
+
+Task<bool> HttpServer::State::accept_one(Tcp::acceptor& acceptor) {
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  const int fd = ::accept4(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&from), &size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) co_return true;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) co_return false;
+    log::error("http.accept_failed", log::kv("error", std::strerror(errno)));
+    asio::steady_timer pause(services.loop, kAcceptPause);
+    boost::system::error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_return false;
+  }
+  Tcp::socket socket(services.loop);
+  boost::system::error_code error;
+  socket.assign(from.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), fd, error);
+  if (error) {
+    ::close(fd);
+    co_return true;
+  }
+  const asio::ip::address client = address_of(from);
+  const Admission admission = admit(client);
+  if (admission == Admission::refused) {
+    if (refused >= services.limits.refusals_max) co_return true;  // closes it
+    ++refused;
+  } else {
+    ++served;
+    ++by_client[client];
+  }
+  spawn(services.loop, "http.connection",
+        serve(shared_from_this(), std::move(socket), client, admission));
+  co_return true;
+}
+
+Task<void> HttpServer::State::accept_all(std::shared_ptr<State> self, std::size_t index) {
+  Tcp::acceptor& acceptor = *self->acceptors[index];
+  while (!self->stopped) {
+    boost::system::error_code error;
+    co_await acceptor.async_wait(Tcp::acceptor::wait_read,
+                                 asio::redirect_error(asio::use_awaitable, error));
+    for (int i = 0; i < kAcceptsPerTurn && !self->stopped; ++i) {
+      const bool more = co_await self->accept_one(acceptor);
+      if (!more) break;
+    }
+  }
+}
+
+Task<void> HttpServer::State::watch_deadlines(std::shared_ptr<State> self) {
+  while (!self->stopped) {
+    self->ticker.expires_after(self->services.limits.tick);
+    boost::system::error_code ignored;
+    co_await self->ticker.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const SteadyTime now = self->services.clock.steady();
+    for (Connection* connection : self->open) {
+      if (connection->channel().overdue(now)) connection->channel().expire();
+    }
+  }
+}
+
+HttpServer::HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog,
+                       SiteHandlers& site, const Clock& clock, prometheus::Registry& registry,
+                       const HttpLimits& limits)
+    : state_(std::make_shared<State>(loop, disk, store, catalog, site, clock, registry, limits)) {
+  // sendfile(2) to a client that left raises it, and has no flag against that.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+HttpServer::~HttpServer() { stop(); }
+
+Result<std::uint16_t> HttpServer::listen(const std::string& address, std::uint16_t port) {
+  boost::system::error_code error;
+  const auto parsed = asio::ip::make_address(address, error);
+  if (error) return fail(Errc::invalid, "http: `{}` is not an address", address);
+  const Tcp::endpoint endpoint(parsed, port);
+  auto acceptor = std::make_unique<Tcp::acceptor>(state_->services.loop);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(Tcp::acceptor::reuse_address(true), error);
+  // Accepted sockets inherit it. Heads and ends of bodies go out at once.
+  if (!error) acceptor->set_option(Tcp::no_delay(true), error);
+  if (!error) acceptor->non_blocking(true, error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(kBacklog, error);
+  if (error) {
+    return fail(bind_error(error), "http: cannot listen on {} port {}: {}", address, port,
+                error.message());
+  }
+  const std::uint16_t bound = acceptor->local_endpoint().port();
+  state_->acceptors.push_back(std::move(acceptor));
+  spawn(state_->services.loop, "http.accept",
+        State::accept_all(state_, state_->acceptors.size() - 1));
+  if (!std::exchange(state_->watching, true)) {
+    spawn(state_->services.loop, "http.deadlines", State::watch_deadlines(state_));
+  }
+  log::info("http.listening", log::kv("address", address), log::kv("port", bound));
+  return bound;
+}
+
+void HttpServer::stop() {
+  if (std::exchange(state_->stopped, true)) return;
+  boost::system::error_code ignored;
+  for (const auto& acceptor : state_->acceptors) acceptor->close(ignored);
+  state_->ticker.cancel();
+  for (Connection* connection : state_->open) connection->channel().abort();
+}
+
+std::size_t HttpServer::connections() const { return state_->open.size(); }
+
+}  // namespace farboot

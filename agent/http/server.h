@@ -1,0 +1,61 @@
+// The site's HTTP/1.1 server: trees by sendfile(2) from the store, scripts and kickstarts rendered.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "agent/catalog/catalog.h"
+#include "agent/http/request.h"
+#include "agent/http/site_handlers.h"
+#include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "common/store/content_store.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace farboot {
+
+struct HttpLimits {
+  std::size_t connections_max = 1024;           ///< served at once
+  std::size_t connections_per_client_max = 64;  ///< by address
+  std::size_t refusals_max = 64;                ///< answered 503 at once; more are just closed
+  RequestLimits request;
+  Milliseconds head_timeout{20'000};   ///< first byte of a request to the end of its head
+  Milliseconds body_timeout{20'000};   ///< of a request's body
+  Milliseconds idle_timeout{60'000};   ///< between requests; then FIN
+  Milliseconds stall_timeout{60'000};  ///< a client that takes no byte for so long is cut off
+  Milliseconds linger_timeout{2'000};  ///< for the client to read an error before we close
+  Milliseconds tick{1'000};            ///< how often deadlines are looked at
+};
+
+/// Everything on the loop. What it borrows outlives it, and outlives the loop's last run.
+class HttpServer {
+ public:
+  HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog,
+             SiteHandlers& site, const Clock& clock, prometheus::Registry& registry,
+             const HttpLimits& limits = {});
+  /// stop(). Connections end on the loop by themselves, on its next run.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// May be called for several addresses, before the loop runs or on it. Returns the port, which
+  /// the kernel chose for port 0. Errors: invalid, denied (privileged port), conflict (in use),
+  /// internal.
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+
+  /// Takes no more connections and cuts those there are. The loop runs out of our work soon after.
+  void stop();
+
+  std::size_t connections() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace farboot

@@ -1,0 +1,42 @@
+// What every connection of the HTTP server shares. All of it outlives the connections.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/catalog/catalog.h"
+#include "agent/http/conditional.h"
+#include "agent/http/http_metrics.h"
+#include "agent/http/server.h"
+#include "agent/http/site_handlers.h"
+#include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/store/content_store.h"
+
+namespace farboot {
+
+struct HttpServices {
+  Loop& loop;
+  DiskPool& disk;
+  const ContentStore& store;
+  Catalog& catalog;
+  SiteHandlers& site;
+  const Clock& clock;
+  HttpMetrics& metrics;
+  HttpLimits limits;
+
+  /// http_date() of now; made once a second.
+  std::string_view date() {
+    const auto now = std::chrono::floor<Seconds>(clock.wall());
+    if (date_text.empty() || now != date_second) {
+      date_second = now;
+      date_text = http_date(now);
+    }
+    return date_text;
+  }
+
+  std::chrono::sys_seconds date_second{};
+  std::string date_text;
+};
+
+}  // namespace farboot

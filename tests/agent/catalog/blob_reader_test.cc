@@ -1,0 +1,160 @@
+#include "agent/catalog/blob_reader.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "common/store/database.h"
+#include "common/store/memory_store.h"
+#include "common/store/pack_store.h"
+#include "tests/support/site_content.h"
+#include "tests/support/temp_folder.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::size_t kPiece = 40'000;  // beyond what lies inline
+
+CatalogFile catalogued(FileEntry entry) {
+  auto tree = std::make_shared<Manifest>();
+  tree->files.push_back(std::move(entry));
+  return {tree, &tree->files.front(), Digest(), WallTime()};
+}
+
+/// All bytes of `length` from `offset`, as a sender would get them: window after window.
+Bytes by_windows(BlobReader& reader, std::uint64_t offset, std::uint64_t length,
+                 const BlobWindowLimits& limits) {
+  Bytes out;
+  while (out.size() < length) {
+    auto window = reader.open(offset + out.size(), length - out.size(), limits);
+    EXPECT_TRUE(window) << window.error().what;
+    if (!window) return out;
+    EXPECT_FALSE(window->empty());
+    for (const BlobSegment& segment : *window) {
+      Bytes piece(segment.size_bytes);
+      EXPECT_TRUE(copy_segment(segment, 0, piece));
+      out.insert(out.end(), piece.begin(), piece.end());
+    }
+  }
+  return out;
+}
+
+class BlobReaderTest : public ::testing::Test {
+ protected:
+  BlobReaderTest() {
+    auto database = Database::open((folder_ / "db").string());
+    EXPECT_TRUE(database) << database.error().what;
+    database_ = std::move(*database);
+    auto store = PackStore::open(*database_, (folder_ / "packs").string());
+    EXPECT_TRUE(store) << store.error().what;
+    packs_ = std::move(*store);
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<PackStore> packs_;
+};
+
+TEST_F(BlobReaderTest, ReadsEveryStretchAsItWas) {
+  MemoryStore memory;
+  for (ContentStore* store :
+       {static_cast<ContentStore*>(&memory), static_cast<ContentStore*>(packs_.get())}) {
+    const Bytes bytes = sample_bytes(5 * kPiece + 123, 7);
+    const CatalogFile file = catalogued(keep_file(*store, "f", bytes, kPiece));
+    BlobReader reader(*store, file);
+    for (const std::size_t offset :
+         {std::size_t{0}, std::size_t{1}, kPiece - 1, kPiece, 3 * kPiece + 17, bytes.size() - 1}) {
+      for (const std::size_t length : {std::size_t{1}, kPiece, 2 * kPiece + 5, bytes.size()}) {
+        const std::size_t inside = std::min(length, bytes.size() - offset);
+        const ByteView wanted = ByteView(bytes).subspan(offset, inside);
+        auto read = reader.read(offset, length);
+        ASSERT_TRUE(read) << read.error().what;
+        ASSERT_TRUE(std::equal(wanted.begin(), wanted.end(), read->begin(), read->end()));
+        BlobReader other(*store, file);
+        const Bytes sent = by_windows(other, offset, inside, {.bytes_max = 2 * kPiece});
+        ASSERT_TRUE(std::equal(wanted.begin(), wanted.end(), sent.begin(), sent.end()));
+      }
+    }
+  }
+}
+
+TEST_F(BlobReaderTest, ReadsNothingBeyondTheEnd) {
+  const Bytes bytes = sample_bytes(100, 1);
+  BlobReader reader(*packs_, catalogued(keep_file(*packs_, "f", bytes)));
+  auto tail = reader.read(90, 512);
+  ASSERT_TRUE(tail);
+  EXPECT_EQ(tail->size(), 10u);
+  auto beyond = reader.read(100, 512);
+  ASSERT_TRUE(beyond);
+  EXPECT_TRUE(beyond->empty());
+}
+
+TEST_F(BlobReaderTest, OpensOneUncheckedChunkAtATime) {
+  const Bytes bytes = sample_bytes(4 * kPiece, 2);
+  const CatalogFile file = catalogued(keep_file(*packs_, "f", bytes, kPiece));
+  packs_.reset();  // what was put is trusted; what a start finds is not
+  auto again = PackStore::open(*database_, (folder_ / "packs").string());
+  ASSERT_TRUE(again) << again.error().what;
+  packs_ = std::move(*again);
+
+  BlobReader cold(*packs_, file);
+  auto first = cold.open(0, bytes.size());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->size(), 1u);
+  for (const ChunkRef& chunk : file.entry->chunks) ASSERT_TRUE(packs_->open(chunk.id));
+  BlobReader warm(*packs_, file);
+  auto all = warm.open(0, bytes.size());
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), 4u);
+}
+
+TEST_F(BlobReaderTest, KeepsWithinItsLimits) {
+  const Bytes bytes = sample_bytes(6 * kPiece, 3);
+  BlobReader reader(*packs_, catalogued(keep_file(*packs_, "f", bytes, kPiece)));
+  auto by_bytes = reader.open(0, bytes.size(), {.bytes_max = 2 * kPiece});
+  ASSERT_TRUE(by_bytes);
+  EXPECT_EQ(by_bytes->size(), 2u);
+  auto by_count = reader.open(0, bytes.size(), {.segments_max = 3});
+  ASSERT_TRUE(by_count);
+  EXPECT_EQ(by_count->size(), 3u);
+}
+
+TEST_F(BlobReaderTest, GivesWhatCameBeforeALostChunkThenItsError) {
+  const Bytes bytes = sample_bytes(3 * kPiece, 4);
+  FileEntry entry = keep_file(*packs_, "dir/f", bytes, kPiece);
+  entry.chunks[1].id = sha256(as_bytes("absent"));
+  BlobReader reader(*packs_, catalogued(std::move(entry)));
+  auto first = reader.open(0, bytes.size());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->size(), 1u);
+  auto second = reader.open(kPiece, bytes.size() - kPiece);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::not_found);
+  EXPECT_NE(second.error().what.find("dir/f"), std::string::npos);
+}
+
+TEST_F(BlobReaderTest, RefusesAChunkOfAnotherSize) {
+  const Bytes bytes = sample_bytes(kPiece, 5);
+  FileEntry entry = keep_file(*packs_, "f", bytes, kPiece);
+  entry.chunks[0].size_bytes = kPiece / 2;
+  entry.size_bytes = kPiece / 2;
+  BlobReader reader(*packs_, catalogued(std::move(entry)));
+  auto opened = reader.open(0, kPiece / 2);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::corrupt);
+}
+
+TEST_F(BlobReaderTest, ReadsBackIntoMemoryWhatWasEvicted) {
+  const Bytes bytes = sample_bytes(kChunkBytesMax, 6);
+  BlobReader reader(*packs_, catalogued(keep_file(*packs_, "f", bytes)));
+  auto window = reader.open(0, bytes.size());
+  ASSERT_TRUE(window);
+  const BlobSegment& segment = window->front();
+  ASSERT_EQ(::fsync(segment.source.fd), 0);
+  ASSERT_EQ(::posix_fadvise(segment.source.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  if (is_resident(segment, 0, kChunkBytesMax)) GTEST_SKIP() << "this file system evicts nothing";
+  make_resident(segment, 0);
+  EXPECT_TRUE(is_resident(segment, 0, kChunkBytesMax));
+}
+
+}  // namespace
+}  // namespace farboot

@@ -1,0 +1,46 @@
+// Requests and places for the tests of this room.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "agent/dhcp/decide.h"
+#include "tests/support/golden.h"
+
+namespace farboot::dhcp {
+
+class FakeLoaders final : public LoaderSet {
+ public:
+  FakeLoaders() = default;
+  explicit FakeLoaders(std::vector<std::string> names) : only(std::move(names)) {}
+  bool loader_exists(std::string_view name) const override {
+    return !only || std::find(only->begin(), only->end(), name) != only->end();
+  }
+  std::optional<std::vector<std::string>> only;  ///< absent: every name
+};
+
+inline Packet golden_request(std::string_view name) {
+  auto packet = decode(golden::read_hex(golden::folder("dhcp") / (std::string(name) + ".hex")));
+  EXPECT_TRUE(packet) << name;
+  return packet ? std::move(*packet) : Packet{};
+}
+
+/// As in the lab: we are 10.77.0.2; port 4011 where the name of the packet says so.
+inline Arrival arrival_of(std::string_view name) {
+  Arrival arrival;
+  arrival.our_address = Ipv4::of(10, 77, 0, 2);
+  arrival.source_port = 68;
+  if (name.find("_4011_") != std::string_view::npos) {
+    arrival.port = Port::pxe;
+    arrival.source = Ipv4::of(10, 77, 0, 86);
+    if (name.starts_with("edk2")) arrival.source_port = 4011;
+  }
+  return arrival;
+}
+
+}  // namespace farboot::dhcp

@@ -1,0 +1,200 @@
+// Broken, greedy and absent-minded clients.
+#include <gmock/gmock.h>
+
+#include "tests/agent/http/live_site.h"
+
+namespace farboot {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A site with one small and one big file under `base`.
+struct Site {
+  explicit Site(HttpLimits limits = {}) : live(StoreKind::memory, limits) {
+    Release release;
+    release.number = 1;
+    const Digest tree = keep_tree(
+        live.store(), {{"big", sample_bytes(16 * kChunkBytesMax, 1)}, {"small", {1, 2, 3}}});
+    release.images.push_back(sample_image("i", "t", tree));
+    live.activate(release);
+    live.start();
+    base = "/t/" + tree.hex();
+  }
+  LiveSite live;
+  std::string base;
+};
+
+HttpLimits impatient() {
+  HttpLimits limits;
+  limits.tick = 10ms;
+  return limits;
+}
+
+TEST(HttpBounds, AnswersABrokenHeadAndCloses) {
+  Site site;
+  for (const std::string& head :
+       {std::string("nonsense\r\n\r\n"), std::string("GET\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost pi\r\n\r\n"),
+        std::string("GET / HTTP/1.1\nHost: pi\n\n"),
+        std::string("GET / HTTP/1.1\r\nHo\0st: pi\r\n\r\n", 29),
+        std::string("GET /\x01 HTTP/1.1\r\nHost: pi\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15)}) {
+    RawClient client(site.live.port());
+    client.send(head);
+    client.finish();
+    const Answer answer = client.receive();
+    EXPECT_TRUE(answer.status == 400 || answer.status == 505) << answer.status << head;
+    EXPECT_EQ(answer.header("Connection"), "close");
+    EXPECT_TRUE(client.at_end());
+  }
+}
+
+TEST(HttpBounds, KnowsItsVersionsAndTheirHost) {
+  Site site;
+  RawClient future(site.live.port());
+  future.send("GET / HTTP/3.7\r\nHost: pi\r\n\r\n");
+  EXPECT_EQ(future.receive().status, 505);
+  RawClient client(site.live.port());
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(client.receive().status, 400);
+  client.send("GET " + site.base + "/small HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(client.receive().status, 200);
+}
+
+TEST(HttpBounds, RefusesOversizeHeadsAndTargets) {
+  Site site;
+  RawClient fields(site.live.port());
+  fields.send("GET / HTTP/1.1\r\nHost: pi\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
+  EXPECT_EQ(fields.receive().status, 431);
+  EXPECT_TRUE(fields.at_end());
+  EXPECT_FALSE(fields.was_reset());
+  RawClient target(site.live.port());
+  EXPECT_EQ(target.get("/" + std::string(10'000, 'x')).status, 414);
+  RawClient control(site.live.port());
+  EXPECT_EQ(control.get("/a%00b").status, 400);
+  EXPECT_EQ(control.get("/a%0ab").status, 400);
+}
+
+TEST(HttpBounds, ClosesIdleConnectionsCleanly) {
+  HttpLimits limits = impatient();
+  limits.idle_timeout = 30ms;
+  Site site(limits);
+  RawClient fresh(site.live.port());
+  EXPECT_TRUE(fresh.at_end());
+  RawClient used(site.live.port());
+  EXPECT_EQ(used.get(site.base + "/small").status, 200);
+  EXPECT_TRUE(used.at_end());
+}
+
+TEST(HttpBounds, AnswersAHeadThatNeverEnds) {
+  HttpLimits limits = impatient();
+  limits.head_timeout = 30ms;
+  Site site(limits);
+  RawClient client(site.live.port());
+  client.send("GET / HTTP/1.1\r\nHost:");
+  const Answer answer = client.receive();
+  EXPECT_EQ(answer.status, 408);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(HttpBounds, AnswersABodyThatNeverComes) {
+  HttpLimits limits = impatient();
+  limits.head_timeout = 30ms;
+  limits.body_timeout = 30ms;
+  Site site(limits);
+  RawClient client(site.live.port());
+  client.send("POST /v1/event/t HTTP/1.1\r\nHost: pi\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(client.receive().status, 408);
+}
+
+TEST(HttpBounds, CutsOffAClientThatTakesNothing) {
+  HttpLimits limits = impatient();
+  limits.stall_timeout = 30ms;
+  Site site(limits);
+  RawClient client(site.live.port(), 4096);
+  client.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");
+  client.wait_for_bytes();
+  while (true) {  // until it is gone, without reading
+    std::size_t left = 1;
+    site.live.on_loop([&] { left = site.live.connections(); });
+    if (left == 0) break;
+    std::this_thread::yield();
+  }
+  const Answer answer = client.receive();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_FALSE(answer.whole);
+}
+
+TEST(HttpBounds, RefusesTooManyConnectionsOfOneClient) {
+  HttpLimits limits;
+  limits.connections_per_client_max = 2;
+  Site site(limits);
+  RawClient first(site.live.port());
+  EXPECT_EQ(first.get(site.base + "/small").status, 200);
+  {
+    RawClient second(site.live.port());
+    EXPECT_EQ(second.get(site.base + "/small").status, 200);
+    RawClient third(site.live.port());
+    const Answer refused = third.get(site.base + "/small");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.header("Retry-After"), "5");
+    EXPECT_TRUE(third.at_end());
+    EXPECT_EQ(second.get(site.base + "/small", "Connection: close\r\n").status, 200);
+    EXPECT_TRUE(second.at_end());
+  }
+  // The second has made room, once its end has been seen.
+  Answer again;
+  do {
+    RawClient fourth(site.live.port());
+    again = fourth.get(site.base + "/small");
+  } while (again.status == 503);
+  EXPECT_EQ(again.status, 200);
+}
+
+TEST(HttpBounds, RefusesTooManyConnectionsAltogether) {
+  HttpLimits limits;
+  limits.connections_max = 1;
+  limits.refusals_max = 1;
+  Site site(limits);
+  RawClient first(site.live.port());
+  EXPECT_EQ(first.get(site.base + "/small").status, 200);
+  RawClient second(site.live.port());
+  second.send("GET ");  // refused, and not answered yet
+  RawClient third(site.live.port());
+  EXPECT_EQ(third.receive().head, "");  // beyond even that: just closed
+  second.send("/ HTTP/1.1\r\nHost: pi\r\n\r\n");
+  EXPECT_EQ(second.receive().status, 503);
+  EXPECT_EQ(first.get(site.base + "/small").status, 200);
+}
+
+TEST(HttpBounds, EndsConnectionsWhenItStops) {
+  Site site;
+  RawClient idle(site.live.port());
+  EXPECT_EQ(idle.get(site.base + "/small").status, 200);
+  RawClient slow(site.live.port(), 4096);
+  slow.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");
+  slow.wait_for_bytes();
+  site.live.stop();
+  EXPECT_TRUE(idle.at_end());
+  EXPECT_FALSE(slow.receive().whole);
+}
+
+TEST(HttpBounds, ListensNowhereThatIsTaken) {
+  Site site;
+  Loop loop;
+  DiskPool disk(1);
+  prometheus::Registry registry;
+  HttpServer server(loop, disk, site.live.store(), site.live.catalog(), site.live.site(),
+                    system_clock(), registry);
+  auto taken = server.listen("127.0.0.1", site.live.port());
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, Errc::conflict);
+  auto nonsense = server.listen("pi", 0);
+  ASSERT_FALSE(nonsense);
+  EXPECT_EQ(nonsense.error().code, Errc::invalid);
+}
+
+}  // namespace
+}  // namespace farboot

@@ -1,0 +1,87 @@
+#include "agent/http/routes.h"
+
+#include <gtest/gtest.h>
+
+namespace farboot {
+namespace {
+
+const std::string kHex(64, 'a');
+
+Route routed(std::string_view target) {
+  auto parsed = parse_target(target);
+  EXPECT_TRUE(parsed) << target;
+  return parsed ? find_route(*parsed) : Route();
+}
+
+/// `kind name path` of a target.
+std::string shown(std::string_view target) {
+  const Route route = routed(target);
+  std::string text(to_string(route.kind));
+  if (!route.name.empty()) text += " name=" + route.name;
+  if (!route.path.empty()) text += " path=" + route.path;
+  return text;
+}
+
+TEST(Routes, FindWhoAnswers) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"/", "status_page"},
+      {"/boot.ipxe", "first_script"},
+      {"/boot.ipxe/", "none"},
+      {"/boot/52:54:00:AA:bb:cc.ipxe?uuid=1", "machine_script name=52:54:00:aa:bb:cc"},
+      {"/boot/52-54-00-aa-bb-cc.ipxe", "machine_script name=52:54:00:aa:bb:cc"},
+      {"/boot/52%3A54%3A00%3Aaa%3Abb%3Acc.ipxe", "machine_script name=52:54:00:aa:bb:cc"},
+      {"/boot/nonsense.ipxe", "none"},
+      {"/boot/52:54:00:aa:bb:cc", "none"},
+      {"/boot/", "none"},
+      {"/t/" + kHex + "/images/pxeboot/vmlinuz", "tree path=images/pxeboot/vmlinuz"},
+      {"/t/" + kHex + "//.treeinfo", "tree path=.treeinfo"},
+      {"/t/" + kHex + "/BaseOS/os/../../AppStream/x", "tree path=AppStream/x"},
+      {"/t/" + kHex, "none"},
+      {"/t/" + kHex + "/", "none"},
+      {"/t/" + kHex + "/images/", "none"},
+      {"/t/" + kHex.substr(1) + "/x", "none"},
+      {"/t/", "none"},
+      {"/images/centos7/.treeinfo", "image name=centos7 path=.treeinfo"},
+      {"/images/centos7@1708/a/b", "image name=centos7@1708 path=a/b"},
+      {"/images/centos7%401708/a", "image name=centos7@1708 path=a"},
+      {"/images/centos7", "none"},
+      {"/ks/token", "kickstart name=token"},
+      {"/ks/", "none"},
+      {"/ks/a/b", "none"},
+      {"/a/bg.png", "asset path=bg.png"},
+      {"/a/dir/x", "asset path=dir/x"},
+      {"/a", "none"},
+      {"/v1/health", "health"},
+      {"/v1/health/x", "none"},
+      {"/v1/metrics", "metrics"},
+      {"/v1/event/token?event=installed", "event name=token"},
+      {"/v1/event", "none"},
+      {"/v1/other", "none"},
+      {"/undionly.kpxe", "loader path=undionly.kpxe"},
+      {"/efi/x64/snponly.efi", "loader path=efi/x64/snponly.efi"},
+  };
+  for (const auto& [target, wanted] : cases) EXPECT_EQ(shown(target), wanted) << target;
+}
+
+TEST(Routes, KnowTheTreeByEitherCase) {
+  EXPECT_EQ(routed("/t/" + std::string(64, 'A') + "/x").tree, routed("/t/" + kHex + "/x").tree);
+}
+
+TEST(Routes, HaveTypesThatFirmwareTakes) {
+  EXPECT_EQ(media_type("BOOTX64.EFI"), "application/efi");
+  EXPECT_EQ(media_type("a/boot.iso"), "application/vnd.efi-iso");
+  EXPECT_EQ(media_type("images/install.img"), "application/vnd.efi-img");
+  EXPECT_EQ(media_type("x.ks"), "text/plain; charset=utf-8");
+  EXPECT_EQ(media_type("repodata/primary.xml.gz"), "application/octet-stream");
+  EXPECT_EQ(media_type("images/pxeboot/vmlinuz"), "application/octet-stream");
+}
+
+TEST(Routes, SayTryAgainOnlyWhereItMayHeal) {
+  EXPECT_EQ(http_status(Errc::not_found), 404);
+  EXPECT_EQ(http_status(Errc::unavailable), 503);
+  EXPECT_EQ(http_status(Errc::denied), 403);
+  EXPECT_EQ(http_status(Errc::internal), 500);
+}
+
+}  // namespace
+}  // namespace farboot
