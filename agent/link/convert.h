@@ -1,0 +1,35 @@
+// The agent's side of link.proto: messages from our structs and back. Every field that comes is
+// checked here.
+#pragma once
+
+#include "agent/link/link.h"
+#include "agent/sync/sync.h"
+#include "common/base/result.h"
+#include "farboot/v1/link.pb.h"
+
+namespace farboot {
+
+inline constexpr std::size_t kManifestsMax = 4096;  ///< in an offer
+inline constexpr std::size_t kEventsPerBatch = 256;
+inline constexpr std::size_t kHostsPerReport = 4096;
+inline constexpr std::uint32_t kLinkProtocol = 1;
+
+/// Errors: invalid.
+Result<Offer> from_proto(const v1::Offer& message);
+
+v1::Hello hello_of(const SyncStatus& status, const LinkSettings& settings,
+                   std::uint64_t outbox_first);
+v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint64_t free_bytes,
+                     const LinkSettings& settings);
+v1::EventBatch events_of(const std::vector<HostEvent>& events);
+
+/// What the controller says about itself and the link; clamped to sane ranges.
+struct WelcomeTerms {
+  WallTime controller_time{};
+  Seconds heartbeat{30};
+  Milliseconds spread{0};
+  std::uint64_t event_acked = 0;
+};
+WelcomeTerms from_proto(const v1::Welcome& message);
+
+}  // namespace farboot

@@ -1,0 +1,78 @@
+#include "agent/link/grpc_upstream.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include "common/base/log.h"
+#include "common/rpc/chunk_frame.h"
+#include "common/rpc/convert.h"
+#include "common/rpc/status_map.h"
+#include "farboot/v1/link.grpc.pb.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::uint32_t kEncodings = 1u << v1::CHUNK_ENCODING_PLAIN | 1u << v1::CHUNK_ENCODING_ZSTD;
+
+/// Hands a frame's chunks on. A chunk that cannot even be decoded is as good as one that did not
+/// come.
+Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
+  for (v1::Chunk& message : *frame.mutable_chunks()) {
+    FetchedChunk chunk;
+    auto id = digest_from_proto(message.id());
+    if (!id) return prefix("chunk", id.error());
+    chunk.id = *id;
+    chunk.wire_bytes = message.ByteSizeLong();
+    auto bytes = decode_chunk(std::move(message));
+    if (!bytes) {
+      log::warn("link.chunk_malformed", log::kv("chunk", id->short_hex()),
+                log::kv("error", bytes.error().what));
+      continue;
+    }
+    chunk.bytes = std::move(*bytes);
+    auto taken = take(std::move(chunk));
+    if (!taken) return taken.error();
+  }
+  return {};
+}
+
+}  // namespace
+
+GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel) : channel_(std::move(channel)) {}
+
+Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> want,
+                                 const Take& take) {
+  grpc::ClientContext context;
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = &context;
+  }
+  v1::FetchChunksRequest request;
+  request.set_release(to_proto(release));
+  request.set_want(to_proto(want));
+  request.set_encodings(kEncodings);
+  const auto stub = v1::Link::NewStub(channel_);
+  const auto reader = stub->FetchChunks(&context, request);
+  Result<void> taken;
+  v1::ChunkFrame frame;
+  while (taken && reader->Read(&frame)) taken = take_frame(frame, take);
+  if (!taken) {
+    context.TryCancel();
+    while (reader->Read(&frame)) {
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = nullptr;
+  }
+  if (!taken) return taken.error();
+  return to_result(status);
+}
+
+void GrpcUpstream::cancel() {
+  const std::lock_guard lock(mutex_);
+  if (running_ != nullptr) running_->TryCancel();
+}
+
+}  // namespace farboot

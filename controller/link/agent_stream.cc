@@ -1,0 +1,112 @@
+#include "controller/link/agent_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace farboot {
+
+std::shared_ptr<AgentStream> AgentStream::make(grpc::CallbackServerContext& context,
+                                               WorkerPool& pool, StreamOwner& owner) {
+  std::shared_ptr<AgentStream> stream(new AgentStream(context, pool, owner));
+  stream->self_ = stream;
+  return stream;
+}
+
+void AgentStream::begin(AgentRecord agent) {
+  agent_ = std::move(agent);
+  read();
+}
+
+/// Never after finish(): gRPC may be done with us then.
+void AgentStream::read() {
+  const std::lock_guard lock(mutex_);
+  if (!finished_) StartRead(&incoming_);
+}
+
+void AgentStream::put(SharedMessage message) {
+  waiting_.push_back(std::move(message));
+  if (waiting_.size() == 1) StartWrite(waiting_.front().get());
+}
+
+void AgentStream::send(v1::ControllerMessage message) {
+  auto shared = std::make_shared<const v1::ControllerMessage>(std::move(message));
+  bool full = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_) return;
+    full = waiting_.size() >= kWaitingMax;
+    if (!full) put(std::move(shared));
+  }
+  if (full) finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "the line is too slow; come again"});
+}
+
+void AgentStream::send_state(std::uint64_t revision, const std::vector<SharedMessage>& messages) {
+  const std::lock_guard lock(mutex_);
+  if (finished_ || revision < state_revision_) return;
+  state_revision_ = revision;
+  const auto first_waiting = waiting_.empty() ? waiting_.end() : waiting_.begin() + 1;
+  waiting_.erase(std::remove_if(first_waiting, waiting_.end(),
+                                [](const SharedMessage& message) {
+                                  return message->has_desired_state() || message->has_offer();
+                                }),
+                 waiting_.end());
+  for (const SharedMessage& message : messages) put(message);
+}
+
+void AgentStream::finish(const grpc::Status& status) {
+  const auto keep = shared_from_this();
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(finished_, true)) return;
+    // A write that hangs on a dead line would keep the status back for ever.
+    if (!waiting_.empty()) context_.TryCancel();
+  }
+  Finish(status);
+}
+
+void AgentStream::OnReadDone(bool ok) {
+  if (!ok) return finish(grpc::Status::OK);
+  // One message at a time: an agent that talks too much waits for itself.
+  pool_.post([self = shared_from_this()] { self->handle(); });
+}
+
+void AgentStream::handle() {
+  const grpc::Status status = take(incoming_);
+  if (!status.ok()) return finish(status);
+  read();
+}
+
+grpc::Status AgentStream::take(const v1::AgentMessage& message) {
+  if (!greeted_) {
+    if (message.body_case() != v1::AgentMessage::kHello || message.hello().protocol() != 1)
+      return {grpc::StatusCode::INVALID_ARGUMENT,
+              "the first message must be a hello of protocol 1"};
+    greeted_ = true;
+    return owner_.on_hello(*this, message.hello());
+  }
+  switch (message.body_case()) {
+    case v1::AgentMessage::kReport: return owner_.on_report(*this, message.report());
+    case v1::AgentMessage::kEvents: return owner_.on_events(*this, message.events());
+    case v1::AgentMessage::kHello:
+    case v1::AgentMessage::kDoctor:
+    case v1::AgentMessage::BODY_NOT_SET: break;  // unknown here: ignored, as link.proto says
+  }
+  return grpc::Status::OK;
+}
+
+void AgentStream::OnWriteDone(bool ok) {
+  if (!ok) return finish(grpc::Status::OK);
+  const std::lock_guard lock(mutex_);
+  waiting_.pop_front();
+  if (!finished_ && !waiting_.empty()) StartWrite(waiting_.front().get());
+}
+
+void AgentStream::OnCancel() { finish(grpc::Status::CANCELLED); }
+
+void AgentStream::OnDone() {
+  owner_.on_ended(*this);
+  // May delete this: the last thing that happens.
+  const std::shared_ptr<AgentStream> last = std::move(self_);
+}
+
+}  // namespace farboot

@@ -1,0 +1,108 @@
+#include "controller/link/streams.h"
+
+#include <utility>
+
+namespace farboot {
+
+bool Streams::add(const std::shared_ptr<AgentStream>& stream) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return false;
+  all_.emplace(stream.get(), stream);
+  return true;
+}
+
+bool Streams::add(const std::shared_ptr<ChunkStream>& stream) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return false;
+  fetches_.emplace(stream.get(), std::pair(std::string(), stream));
+  return true;
+}
+
+bool Streams::greet(const std::shared_ptr<AgentStream>& stream,
+                    std::shared_ptr<AgentStream>& before) {
+  const std::lock_guard lock(mutex_);
+  if (!all_.contains(stream.get())) return false;
+  before = std::exchange(greeted_[stream->agent().id], stream);
+  return true;
+}
+
+void Streams::set_agent(const std::shared_ptr<ChunkStream>& stream, const std::string& agent) {
+  const std::lock_guard lock(mutex_);
+  const auto found = fetches_.find(stream.get());
+  if (found != fetches_.end()) found->second.first = agent;
+}
+
+bool Streams::remove(AgentStream& stream) {
+  // Freed outside the lock.
+  std::shared_ptr<AgentStream> one, two;
+  const std::lock_guard lock(mutex_);
+  const auto found = all_.find(&stream);
+  if (found != all_.end()) {
+    one = std::move(found->second);
+    all_.erase(found);
+  }
+  const auto named = greeted_.find(stream.agent().id);
+  // Another stream of the same agent has taken its place: the agent is not gone.
+  if (named == greeted_.end() || named->second.get() != &stream) return false;
+  two = std::move(named->second);
+  greeted_.erase(named);
+  return true;
+}
+
+void Streams::remove(ChunkStream& stream) {
+  std::shared_ptr<ChunkStream> last;
+  const std::lock_guard lock(mutex_);
+  const auto found = fetches_.find(&stream);
+  if (found == fetches_.end()) return;
+  last = std::move(found->second.second);
+  fetches_.erase(found);
+}
+
+std::vector<std::shared_ptr<AgentStream>> Streams::of_site(const std::string& site) const {
+  std::vector<std::shared_ptr<AgentStream>> found;
+  const std::lock_guard lock(mutex_);
+  const std::string first = site + "/";
+  for (auto at = greeted_.lower_bound(first); at != greeted_.end() && at->first.starts_with(first);
+       ++at)
+    found.push_back(at->second);
+  return found;
+}
+
+std::shared_ptr<AgentStream> Streams::of_agent(const std::string& agent) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = greeted_.find(agent);
+  return found == greeted_.end() ? nullptr : found->second;
+}
+
+void Streams::drop(const std::string& agent, const grpc::Status& status) {
+  const auto stream = of_agent(agent);
+  std::vector<std::shared_ptr<ChunkStream>> fetches;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, fetch] : fetches_)
+      if (fetch.first == agent) fetches.push_back(fetch.second);
+  }
+  for (const auto& fetch : fetches) fetch->finish(status);
+  if (stream) stream->finish(status);
+}
+
+void Streams::stop() {
+  std::vector<std::shared_ptr<AgentStream>> streams;
+  std::vector<std::shared_ptr<ChunkStream>> fetches;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [key, stream] : all_) streams.push_back(stream);
+    for (const auto& [key, fetch] : fetches_) fetches.push_back(fetch.second);
+  }
+  const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "the controller stops; come again");
+  for (const auto& fetch : fetches) fetch->finish(status);
+  for (const auto& stream : streams) stream->finish(status);
+}
+
+std::size_t Streams::connected() const {
+  const std::lock_guard lock(mutex_);
+  return greeted_.size();
+}
+
+}  // namespace farboot

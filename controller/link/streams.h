@@ -1,0 +1,47 @@
+// The streams open now: who is connected, who fetches. Private to link.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/link/agent_stream.h"
+#include "controller/link/chunk_stream.h"
+
+namespace farboot {
+
+/// Thread-safe. Calls nobody while it holds its mutex.
+class Streams {
+ public:
+  /// A stream that has just been accepted, of whom is not known yet. False: we are stopping.
+  bool add(const std::shared_ptr<AgentStream>& stream);
+  bool add(const std::shared_ptr<ChunkStream>& stream);
+  /// The stream has said hello: it is its agent's from now on. The one whose place it takes, if
+  /// any, goes to `before`. False: it has ended meanwhile.
+  bool greet(const std::shared_ptr<AgentStream>& stream, std::shared_ptr<AgentStream>& before);
+  void set_agent(const std::shared_ptr<ChunkStream>& stream, const std::string& agent);
+
+  /// True if it was the agent's stream, so that the agent is gone now.
+  bool remove(AgentStream& stream);
+  void remove(ChunkStream& stream);
+
+  std::vector<std::shared_ptr<AgentStream>> of_site(const std::string& site) const;
+  std::shared_ptr<AgentStream> of_agent(const std::string& agent) const;
+  /// Ends everything that the agent has open.
+  void drop(const std::string& agent, const grpc::Status& status);
+  /// Ends all and lets nothing new in.
+  void stop();
+  std::size_t connected() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<AgentStream*, std::shared_ptr<AgentStream>> all_;
+  std::map<std::string, std::shared_ptr<AgentStream>> greeted_;  ///< by agent
+  std::map<ChunkStream*, std::pair<std::string, std::shared_ptr<ChunkStream>>> fetches_;
+  bool stopping_ = false;
+};
+
+}  // namespace farboot
