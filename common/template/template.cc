@@ -84,7 +84,7 @@ class Renderer {
   }
 
   Result<void> include(const TemplatePart& part, std::size_t depth) {
-    const auto found = partials_.find(part.text);
+    const auto found = partials_.find(std::string(part.text));
     if (found == partials_.end())
       return fail(Errc::invalid, "line {}: partial '{}' is not defined", part.line, part.text);
     if (depth >= kPartialDepthMax)

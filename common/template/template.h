@@ -19,8 +19,8 @@ inline constexpr std::size_t kSectionDepthMax = 64;
 /// Values by full name; dots are part of the name (`host.mac`). A section `{{#name}}…{{/name}}`
 /// shows when the value exists and is neither empty nor `false`; `{{^name}}` when not.
 using TemplateValues = std::map<std::string, std::string, std::less<>>;
-/// Partials `{{> name}}` by name.
-using TemplatePartials = std::map<std::string, std::string, std::less<>>;
+/// Partials `{{> name}}` by name; the type of a release's snippets.
+using TemplatePartials = std::map<std::string, std::string>;
 
 struct TemplateTag {
   enum class Kind {

@@ -104,6 +104,12 @@ class Demo:
         self.phase("import boot loaders", lambda: self.operator("loader", "import"))
         folder = os.path.join(self.work, "fleet")
         shutil.copytree(EXAMPLES, folder)
+        # An emulated clock on a busy machine fails a check of the kernel that real ones pass.
+        path = os.path.join(folder, "fleet.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('args: "', 'args: "no_timer_check '))
         self.say(f"  (the fleet directory: {', '.join(sorted(os.listdir(folder)))})")
         self.operator("diff", folder)
         self.phase("apply the fleet directory", lambda: self.operator("apply", folder))

@@ -124,7 +124,11 @@ class FakeMachine:
     # ---- the walk ---------------------------------------------------------------------------------------------------------
     def firmware(self):
         """Power on to the boot loader: returns (loader's name, its bytes)."""
-        leases, proxies = self.offers(self.options())
+        # Firmware asks four times; a router that first looks whether an address is free may miss the first.
+        for _ in range(4):
+            leases, proxies = self.offers(self.options())
+            if leases:
+                break
         assert leases, "no DHCP server gave an address"
         assert proxies, "nobody offered to boot us"
         offer = proxies[0]

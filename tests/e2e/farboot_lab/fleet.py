@@ -33,7 +33,7 @@ ENTRIES = """entries:
     title: CentOS 7
     image: centos7@1708
     kickstart: base
-    args: "console=tty0 console=ttyS0"
+    args: "no_timer_check console=tty0 console=ttyS0"
     args_style: {style}
   shell: {{kind: shell, title: iPXE shell}}
   local: {{kind: local, title: Boot from the local disk}}

@@ -65,6 +65,9 @@ bridge_up() { # namespace address/bits
 wan_up() {
   has_ns "$wan" && return
   ip netns add "$wan"
+  # The operator works beside the controller and knows it by the name the sites know.
+  mkdir -p "/etc/netns/$wan"
+  printf '127.0.0.1 localhost\n%s.1 controller.test\n' "$wannet" >"/etc/netns/$wan/hosts"
   bridge_up "$wan" $wannet.1/16
 }
 

@@ -1,0 +1,216 @@
+#include "agent/agent.h"
+
+#include <sys/stat.h>
+
+#include <csignal>
+#include <utility>
+
+#include <prometheus/registry.h>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/boot/boot_service.h"
+#include "agent/catalog/catalog.h"
+#include "agent/dhcp/server.h"
+#include "agent/host/host_book.h"
+#include "agent/http/server.h"
+#include "agent/loop.h"
+#include "agent/site/http_site.h"
+#include "agent/site/site_files.h"
+#include "agent/site/site_link.h"
+#include "agent/tftp/server.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/service/service.h"
+#include "common/store/database.h"
+#include "common/store/pack_store.h"
+#include "common/store/rocks_state.h"
+
+namespace farboot {
+namespace {
+
+constexpr std::size_t kDiskThreads = 2;
+
+PackStoreOptions store_options(const AgentConfig& config) {
+  PackStoreOptions options;
+  if (config.store_budget_bytes > 0) options.budget_bytes = config.store_budget_bytes;
+  if (config.store_reserve_bytes > 0) options.reserve_bytes = config.store_reserve_bytes;
+  return options;
+}
+
+HostSettings host_settings(const AgentConfig& config) {
+  HostSettings settings;
+  settings.installs_at_once_max = config.installs_at_once_max;
+  return settings;
+}
+
+HttpLimits http_limits(const AgentConfig& config) {
+  HttpLimits limits;
+  limits.connections_max = config.http_connections_max;
+  return limits;
+}
+
+TftpServerOptions tftp_options(const AgentConfig& config) {
+  TftpServerOptions options;
+  options.port = config.tftp_port;
+  options.interfaces = config.interfaces;
+  options.single_port = config.tftp_single_port;
+  options.session_port_first = config.tftp_session_port_first;
+  options.session_port_last = config.tftp_session_port_last;
+  return options;
+}
+
+DhcpServerOptions dhcp_options(const AgentConfig& config) {
+  DhcpServerOptions options;
+  options.mode = config.dhcp_mode;
+  options.interfaces = config.interfaces;
+  options.dhcp_port = config.dhcp_port;
+  options.pxe_port = config.pxe_port;
+  return options;
+}
+
+dhcp::Policy dhcp_policy(const AgentConfig& config) {
+  dhcp::Policy policy;
+  policy.uefi_style = config.uefi_reply;
+  policy.raspberry_pi_roms = config.raspberry_pi_roms;
+  policy.http_port = config.http_port;
+  return policy;
+}
+
+std::string dhcp_mode_word(DhcpMode mode) {
+  switch (mode) {
+    case DhcpMode::proxy: return "proxy";
+    case DhcpMode::observe: return "observe";
+    case DhcpMode::off: return "off";
+  }
+  return "off";
+}
+
+}  // namespace
+
+struct Agent::Parts {
+  Parts(const AgentConfig& settings, std::unique_ptr<Database> opened,
+        std::unique_ptr<RocksState> opened_state, std::unique_ptr<PackStore> opened_content)
+      : config(settings),
+        database(std::move(opened)),
+        state(std::move(opened_state)),
+        content(std::move(opened_content)) {}
+
+  const AgentConfig config;
+  const Clock& clock = system_clock();
+  std::unique_ptr<Database> database;
+  std::unique_ptr<RocksState> state;
+  std::unique_ptr<PackStore> content;
+
+  Loop loop{1};
+  DiskPool disk{kDiskThreads};
+  Catalog catalog{*content, *state};
+  HostBook hosts{loop, disk, *state, catalog, clock, host_settings(config)};
+  BootService boot{catalog, hosts};
+  SiteFiles files{catalog, *content, disk,
+                  [this](std::string_view url) { return boot.first_script(url); },
+                  config.http_port};
+  SiteLink link{{.content = *content,
+                 .state = *state,
+                 .catalog = catalog,
+                 .hosts = hosts,
+                 .loop = loop,
+                 .disk = disk,
+                 .clock = clock,
+                 .state_dir = config.state_dir,
+                 .version = FARBOOT_VERSION,
+                 .dhcp_mode = dhcp_mode_word(config.dhcp_mode)}};
+  HttpSite site{boot, hosts, [this] { return link.status(); }};
+  prometheus::Registry registry;
+  HttpServer http{loop, disk, *content, catalog, site, clock, registry, http_limits(config)};
+  TftpServer tftp{loop, files, tftp_options(config)};
+  DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config)};
+
+  boost::asio::signal_set signals{loop, SIGTERM, SIGINT};
+  boost::asio::steady_timer watchdog{loop};
+
+  Result<void> open();
+  Result<void> bind();
+  Task<void> tell_watchdog(Milliseconds every);
+  void stop();
+};
+
+Result<void> Agent::Parts::open() {
+  if (auto read = catalog.open(); !read) return read.error();
+  return hosts.open();
+}
+
+Result<void> Agent::Parts::bind() {
+  if (auto port = http.listen(config.http_address, config.http_port); !port) return port.error();
+  if (auto bound = tftp.bind(); !bound) return bound;
+  return dhcp.bind();
+}
+
+Task<void> Agent::Parts::tell_watchdog(Milliseconds every) {
+  for (;;) {
+    service::alive();
+    watchdog.expires_after(every);
+    boost::system::error_code stopped;
+    co_await watchdog.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, stopped));
+    if (stopped) co_return;
+  }
+}
+
+void Agent::Parts::stop() {
+  service::stopping();
+  log::info("agent.stopping");
+  dhcp.stop();
+  tftp.stop();
+  http.stop();
+  // The link's thread may be waiting for the loop to publish: it ends before the loop does.
+  link.stop();
+  watchdog.cancel();
+  loop.stop();
+}
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Agent::~Agent() {
+  parts_->link.stop();
+  parts_->disk.join();
+}
+
+Result<std::unique_ptr<Agent>> Agent::open(const AgentConfig& config) {
+  ::mkdir(config.state_dir.c_str(), 0750);
+  auto database = Database::open(config.database_folder());
+  if (!database) return database.error();
+  auto state = RocksState::open(**database);
+  if (!state) return state.error();
+  auto content = PackStore::open(**database, config.packs_folder(), store_options(config));
+  if (!content) return content.error();
+  auto parts =
+      std::make_unique<Parts>(config, std::move(*database), std::move(*state), std::move(*content));
+  std::unique_ptr<Agent> agent(new Agent(std::move(parts)));
+  if (auto opened = agent->parts_->open(); !opened) return opened.error();
+  if (auto bound = agent->parts_->bind(); !bound) return bound.error();
+  return agent;
+}
+
+void Agent::run() {
+  Parts& parts = *parts_;
+  parts.signals.async_wait([&parts](const boost::system::error_code& error, int) {
+    if (!error) parts.stop();
+  });
+  parts.tftp.start();
+  parts.dhcp.start();
+  parts.link.start();
+  spawn(parts.loop, "host.keep_time", parts.hosts.keep_time());
+  if (auto every = service::watchdog_interval()) {
+    spawn(parts.loop, "agent.watchdog", parts.tell_watchdog(*every));
+  }
+  const auto active = parts.catalog.active();
+  const std::string serving = active ? fmt::format("serving r{}", active->release.number)
+                                     : std::string("serving no release yet");
+  log::info("agent.serving", log::kv("release", active ? active->release.number : 0),
+            log::kv("http", parts.config.http_port));
+  service::ready(serving);
+  parts.loop.run();
+}
+
+}  // namespace farboot

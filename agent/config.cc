@@ -1,0 +1,71 @@
+#include "agent/config.h"
+
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+constexpr IntegerRange kPort{1, 65535};
+constexpr IntegerRange kPortOrNone{0, 65535};
+
+Result<void> check_level(std::string_view word) {
+  if (word == "debug" || word == "info" || word == "warn" || word == "error") return {};
+  return fail(Errc::invalid, "{}: must be debug, info, warn or error", printable(word, 40));
+}
+
+void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
+  keys.list("interfaces", c.interfaces,
+            "where to answer proxyDHCP and TFTP; empty: every interface that has an IPv4 address");
+  keys.one_of(
+      "dhcp_mode", c.dhcp_mode,
+      {{"proxy", DhcpMode::proxy}, {"observe", DhcpMode::observe}, {"off", DhcpMode::off}},
+      "proxy answers beside the site's DHCP server; observe decides and logs only; off binds "
+      "nothing (the site's DHCP server or switch names us as next-server)");
+  keys.integer("dhcp_port", c.dhcp_port, kPort, "UDP port of DHCP requests");
+  keys.integer("pxe_port", c.pxe_port, kPort, "UDP port where UEFI firmware asks again");
+  keys.one_of("uefi_reply", c.uefi_reply,
+              {{"binl", dhcp::ReplyStyle::binl}, {"one_shot", dhcp::ReplyStyle::one_shot}},
+              "how UEFI firmware is led to its loader: asked again on pxe_port, or from the offer");
+  keys.flag(
+      "raspberry_pi_roms", c.raspberry_pi_roms,
+      "answer the boot ROMs of Raspberry Pis too; agents are Pis and must not boot each other");
+  keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
+  keys.flag("tftp_single_port", c.tftp_single_port,
+            "answer every transfer from tftp_port itself: for NAT and strict firewalls");
+  keys.integer("tftp_session_port_first", c.tftp_session_port_first, kPortOrNone,
+               "lowest UDP port of transfers; 0: the kernel chooses");
+  keys.integer("tftp_session_port_last", c.tftp_session_port_last, kPortOrNone,
+               "highest UDP port of transfers");
+}
+
+}  // namespace
+
+KeyTable agent_keys(AgentConfig& c) {
+  KeyTable keys;
+  keys.path("state_dir", c.state_dir, "identity, database and content of the agent");
+  keys.text("log_level", c.log_level, "debug, info, warn or error", check_level);
+  add_pxe_keys(keys, c);
+  keys.text("http_address", c.http_address, "address of the HTTP server; 0.0.0.0: all of IPv4");
+  keys.integer("http_port", c.http_port, kPort, "TCP port of the HTTP server");
+  keys.integer("http_connections_max", c.http_connections_max, {16, 65535},
+               "HTTP connections served at once; others are told to try again");
+  keys.byte_size("store_budget_bytes", c.store_budget_bytes, {},
+                 "most the content may take on disk; 0: 80 % of the file system");
+  keys.byte_size("store_reserve_bytes", c.store_reserve_bytes, {},
+                 "always left free on the file system; 0: 256 MB or 2 %, whichever is more");
+  keys.integer("installs_at_once_max", c.installs_at_once_max, {1, 10000},
+               "installs under way at once where the site sets no limit; others wait");
+  return keys;
+}
+
+Result<void> check_config(const AgentConfig& c) {
+  if ((c.tftp_session_port_first == 0) != (c.tftp_session_port_last == 0) ||
+      c.tftp_session_port_first > c.tftp_session_port_last) {
+    return fail(Errc::invalid,
+                "tftp_session_port_first {} and tftp_session_port_last {}: set both, first <= last",
+                c.tftp_session_port_first, c.tftp_session_port_last);
+  }
+  return {};
+}
+
+}  // namespace farboot

@@ -1,0 +1,49 @@
+// The agent's settings, read once at start from a TOML file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/dhcp/decide.h"
+#include "agent/dhcp/server.h"
+#include "common/config/key_table.h"
+
+namespace farboot {
+
+struct AgentConfig {
+  std::string state_dir = "/var/lib/farboot-agent";
+  std::string log_level = "info";
+  std::vector<std::string> interfaces;
+
+  DhcpMode dhcp_mode = DhcpMode::proxy;
+  std::uint16_t dhcp_port = 67;
+  std::uint16_t pxe_port = 4011;
+  dhcp::ReplyStyle uefi_reply = dhcp::ReplyStyle::binl;
+  bool raspberry_pi_roms = false;
+
+  std::uint16_t tftp_port = 69;
+  bool tftp_single_port = false;
+  std::uint16_t tftp_session_port_first = 0;
+  std::uint16_t tftp_session_port_last = 0;
+
+  std::string http_address = "0.0.0.0";
+  std::uint16_t http_port = 80;
+  std::uint32_t http_connections_max = 1024;
+
+  std::uint64_t store_budget_bytes = 0;   ///< 0: the store's own default
+  std::uint64_t store_reserve_bytes = 0;  ///< 0: the store's own default
+  std::uint32_t installs_at_once_max = 64;
+
+  std::string database_folder() const { return state_dir + "/db"; }
+  std::string packs_folder() const { return state_dir + "/packs"; }
+  std::string identity_folder() const { return state_dir + "/identity"; }
+};
+
+/// One row per key, bound to `config`, which must outlive the table.
+KeyTable agent_keys(AgentConfig& config);
+
+/// What no single row can say. Errors: invalid.
+Result<void> check_config(const AgentConfig& config);
+
+}  // namespace farboot

@@ -1,0 +1,99 @@
+// farboot-agent: serves one site from its own disk.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/link/enrol.h"
+#include "common/base/log.h"
+
+namespace farboot {
+namespace {
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "farboot-agent: %s\n", error.what.c_str());
+  return 1;
+}
+
+/// Enrolment is run by root, the daemon by its own user: what was written belongs to whoever owns
+/// the state folder.
+void hand_over(const AgentConfig& config) {
+  struct stat owner {};
+  if (::geteuid() != 0 || ::stat(config.state_dir.c_str(), &owner) != 0) return;
+  std::vector<std::filesystem::path> paths{config.identity_folder()};
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator(paths.front(), ignored)) {
+    paths.push_back(file.path());
+  }
+  for (const auto& path : paths) {
+    if (::chown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
+      std::fprintf(stderr, "farboot-agent: %s: cannot be given to the daemon's user\n",
+                   path.c_str());
+    }
+  }
+}
+
+int enroll(const AgentConfig& config, const std::string& token) {
+  EnrolSettings settings;
+  settings.state_dir = config.state_dir;
+  settings.version = FARBOOT_VERSION;
+  auto enrolled = enrol(token, settings);
+  if (!enrolled) return complain(enrolled.error());
+  hand_over(config);
+  std::printf("enrolled as %s at %s\n", enrolled->agent.c_str(), enrolled->address.c_str());
+  return 0;
+}
+
+int serve(const AgentConfig& config) {
+  auto agent = Agent::open(config);
+  if (!agent) return complain(agent.error());
+  (*agent)->run();
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  AgentConfig config;
+  KeyTable keys = agent_keys(config);
+  CLI::App app(
+      "Serves a site's machines: proxyDHCP, TFTP and HTTP from a verified copy on this disk.",
+      "farboot-agent");
+  app.footer("Settings (TOML):\n" + keys.help());
+  app.set_version_flag("--version", FARBOOT_VERSION);
+  std::string file = "/etc/farboot/agent.toml";
+  bool check_only = false;
+  std::string token;
+  app.add_option("--config", file, "settings file")->capture_default_str();
+  app.add_flag("--check-config", check_only, "check the settings and stop");
+  CLI::App* enroll_command = app.add_subcommand(
+      "enroll", "join a site with the token that `farboot agent enroll` printed");
+  enroll_command->add_option("TOKEN", token, "one-time token")->required();
+  CLI11_PARSE(app, argc, argv);
+
+  if (auto loaded = keys.load_file(file); !loaded) return complain(loaded.error());
+  if (auto checked = check_config(config); !checked) {
+    return complain(prefix(file, checked.error()));
+  }
+  if (check_only) return 0;
+  log::set_level(config.log_level);
+  return enroll_command->parsed() ? enroll(config, token) : serve(config);
+}
+
+}  // namespace
+}  // namespace farboot
+
+int main(int argc, char** argv) {
+  try {
+    return farboot::run(argc, argv);
+  } catch (const std::exception& error) {
+    farboot::log::error("agent.failed", farboot::log::kv("error", error.what()));
+    return 1;
+  }
+}

@@ -1,0 +1,40 @@
+// What the HTTP server asks for, answered by boot/ and host/.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/boot/boot_service.h"
+#include "agent/host/host_book.h"
+#include "agent/http/site_handlers.h"
+
+namespace farboot {
+
+/// Everything on the loop. Borrows what it is given.
+class HttpSite final : public SiteHandlers {
+ public:
+  /// The link's part of the status page.
+  struct LinkStatus {
+    std::string agent;
+    bool connected = false;
+    WallTime last_contact{};
+  };
+
+  HttpSite(BootService& boot, const HostBook& hosts, std::function<LinkStatus()> link_status);
+
+  std::string boot_first(std::string_view server) const override;
+  Task<std::string> boot_script(ScriptRequest request) override;
+  Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) override;
+  Task<Result<std::string>> kickstart(KickstartRequest request) override;
+  Task<Result<void>> event(EventRequest request) override;
+  void fetched(std::string_view client, const CatalogFile& file) override;
+  SiteStatus status() const override;
+
+ private:
+  BootService& boot_;
+  const HostBook& hosts_;
+  std::function<LinkStatus()> link_status_;
+};
+
+}  // namespace farboot

@@ -1,0 +1,114 @@
+#include "agent/site/site_link.h"
+
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+
+#include "agent/link/identity.h"
+#include "common/base/log.h"
+
+namespace farboot {
+
+SiteLink::SiteLink(Parts parts) : parts_(std::move(parts)), timer_(parts_.loop) {}
+
+SiteLink::~SiteLink() { stop(); }
+
+void SiteLink::start() { spawn(parts_.loop, "site.watch", watch()); }
+
+void SiteLink::stop() {
+  timer_.cancel();
+  if (link_ != nullptr) link_->stop();
+}
+
+Task<void> SiteLink::watch() {
+  for (;;) {
+    if (link_ == nullptr) {
+      co_await take_up_identity();
+    } else {
+      poke_if_changed();
+    }
+    timer_.expires_after(kLook);
+    boost::system::error_code stopped;
+    co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, stopped));
+    if (stopped) co_return;
+  }
+}
+
+Task<void> SiteLink::take_up_identity() {
+  // In a pointer: what crosses from the pool must have a default.
+  auto job = [folder = parts_.state_dir] {
+    return std::make_unique<Result<AgentIdentity>>(load_identity(folder));
+  };
+  const auto loaded = co_await on_disk(parts_.disk, std::move(job));
+  Result<AgentIdentity>& identity = *loaded;
+  if (!identity) {
+    if (!std::exchange(complained_, true)) {
+      log::warn("agent.not_enrolled", log::kv("error", identity.error().what));
+    }
+    co_return;
+  }
+  agent_ = identity->agent;
+  LinkSettings settings;
+  settings.state_dir = parts_.state_dir;
+  settings.version = parts_.version;
+  settings.dhcp_mode = parts_.dhcp_mode;
+  LinkParts parts{parts_.content, parts_.state, parts_.catalog, parts_.loop, parts_.clock};
+  auto link = std::make_unique<Link>(parts, std::move(*identity), callbacks(), settings);
+  auto open = [made = link.get()] { return made->open(); };
+  auto opened = co_await on_disk(parts_.disk, std::move(open));
+  if (!opened) {
+    log::error("agent.link_failed", log::kv("error", opened.error().what));
+    co_return;
+  }
+  link_ = std::move(link);
+  log::info("agent.enrolled", log::kv("agent", agent_));
+  link_->start();
+}
+
+LinkCallbacks SiteLink::callbacks() {
+  LinkCallbacks callbacks;
+  callbacks.desired = [this](std::shared_ptr<const DesiredState> desired) {
+    spawn(parts_.loop, "site.apply", apply(std::move(desired)));
+  };
+  callbacks.collect = [this](std::size_t events_max) {
+    told_ = parts_.hosts.hosts();
+    return SiteReport{told_, parts_.hosts.pending_events(events_max)};
+  };
+  callbacks.acknowledged = [this](std::uint64_t sequence) {
+    spawn(parts_.loop, "site.acknowledge", acknowledge(sequence));
+  };
+  callbacks.published = [](const std::shared_ptr<const Snapshot>& snapshot) {
+    log::info("agent.activated", log::kv("release", snapshot->release.number));
+  };
+  return callbacks;
+}
+
+Task<void> SiteLink::apply(std::shared_ptr<const DesiredState> desired) {
+  auto applied = co_await parts_.hosts.apply(*desired);
+  if (!applied) {
+    log::error("agent.apply_failed", log::kv("desired", desired->number),
+               log::kv("error", applied.error().what));
+  }
+  poke_if_changed();
+}
+
+Task<void> SiteLink::acknowledge(std::uint64_t sequence) {
+  auto done = co_await parts_.hosts.acknowledge(sequence);
+  if (!done) {
+    log::warn("agent.acknowledge_failed", log::kv("error", done.error().what));
+  }
+}
+
+void SiteLink::poke_if_changed() {
+  if (link_ == nullptr) return;
+  if (!parts_.hosts.pending_events(1).empty() || parts_.hosts.hosts() != told_) link_->poke();
+}
+
+HttpSite::LinkStatus SiteLink::status() const {
+  HttpSite::LinkStatus status;
+  status.agent = agent_;
+  status.connected = link_ != nullptr && link_->status().connected;
+  return status;
+}
+
+}  // namespace farboot

@@ -1,0 +1,69 @@
+// The link to the controller as the site uses it: taken up once there is an identity, and fed with
+// what the host book has to tell.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/catalog/catalog.h"
+#include "agent/host/host_book.h"
+#include "agent/link/link.h"
+#include "agent/loop.h"
+#include "agent/site/http_site.h"
+#include "common/base/clock.h"
+#include "common/store/content_store.h"
+#include "common/store/state_store.h"
+
+namespace farboot {
+
+/// Everything on the loop, except damaged().
+class SiteLink {
+ public:
+  /// All of it outlives the SiteLink.
+  struct Parts {
+    ContentStore& content;
+    StateStore& state;
+    Catalog& catalog;
+    HostBook& hosts;
+    Loop& loop;
+    DiskPool& disk;
+    const Clock& clock;
+    std::filesystem::path state_dir;
+    std::string version;
+    std::string dhcp_mode;
+  };
+  explicit SiteLink(Parts parts);
+  ~SiteLink();  ///< as stop()
+
+  /// Takes up the identity if there is one, and looks for one every second if there is none: a Pi
+  /// is enrolled while its agent runs.
+  void start();
+  /// Ends the link's threads and waits for them. Harmless twice.
+  void stop();
+
+  HttpSite::LinkStatus status() const;
+
+ private:
+  static constexpr Milliseconds kLook{1000};
+
+  Task<void> watch();
+  Task<void> take_up_identity();
+  Task<void> apply(std::shared_ptr<const DesiredState> desired);
+  Task<void> acknowledge(std::uint64_t sequence);
+  LinkCallbacks callbacks();
+  void poke_if_changed();
+
+  Parts parts_;
+  std::unique_ptr<Link> link_;
+  std::string agent_;
+  std::vector<HostStatus> told_;
+  boost::asio::steady_timer timer_;
+  bool complained_ = false;
+};
+
+}  // namespace farboot

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# import_bench.sh BIN [ISO]: import of an ISO into a pack store beside sha256sum of the same file, interleaved.
+# Without ISO one of MB megabytes (default 1024) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+iso=${2:-}
+mb=${MB:-1024}
+work=$(mktemp -d -p "${FOLDER:-/var/tmp}" farboot-import-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+
+noise() { openssl enc -aes-128-ctr -K "$(printf %s "$1" | md5sum | cut -c1-32)" -iv 0 </dev/zero 2>/dev/null | head -c "$2" || true; }
+
+make_iso() {
+  local tree=$work/tree i=0 left
+  mkdir -p "$tree/images/pxeboot" "$tree/LiveOS" "$tree/Packages"
+  noise kernel 6000000 >"$tree/images/pxeboot/vmlinuz"
+  noise initrd 50000000 >"$tree/images/pxeboot/initrd.img"
+  { printf hsqs; noise stage2 $((mb * 350000)); } >"$tree/LiveOS/squashfs.img"
+  printf '[general]\nfamily = Bench\nversion = 1\narch = x86_64\n[stage2]\nmainimage = LiveOS/squashfs.img\n[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n' >"$tree/.treeinfo"
+  left=$((mb * 650000 - 56000000))
+  while [ $left -gt 0 ]; do # packages as in a distribution: most small, a few of tens of megabytes
+    i=$((i + 1))
+    local size=$((20000 + (i * 7919 % 97) * (i * 104729 % 89) * 600))
+    [ $((i % 50)) != 0 ] || size=$((size * 8))
+    noise "$i" $size >"$tree/Packages/package-$i.rpm"
+    left=$((left - size))
+  done
+  xorriso -as mkisofs -quiet -R -J -iso-level 3 -o "$work/bench.iso" "$tree" 2>/dev/null
+  rm -rf "$tree"
+  iso=$work/bench.iso
+}
+[ -n "$iso" ] || make_iso
+
+seconds() { local TIMEFORMAT=%R; { time "$@" >/dev/null; } 2>&1 | tail -n1; }
+
+size=$(stat -c %s "$iso")
+sha256=$(sha256sum "$iso" | cut -d' ' -f1) # warms the page cache too
+for round in 1 2 3; do
+  mkdir "$work/store$round"
+  echo "round $round: sha256sum $(seconds sha256sum "$iso") s for $size bytes"
+  echo "round $round: import"
+  "$bin/bench_import" "$iso" "$work/store$round" 2>/dev/null
+  rm -rf "$work/store$round"
+done
+mkdir "$work/store4"
+echo "with --sha256:"
+"$bin/bench_import" "$iso" "$work/store4" "$sha256" 2>/dev/null
