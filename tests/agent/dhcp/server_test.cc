@@ -260,7 +260,7 @@ TEST_F(DhcpServerOnAWire, FollowsAddressesAsTheyChange) {
 
 TEST_F(DhcpServerOnAWire, StaysOffInterfacesItWasNotGiven) {
   ASSERT_TRUE(
-      Namespaces::run("ip link add other0 type dummy && ip addr add 10.66.0.1/24 dev other0 "
+      Namespaces::run("ip link add other0 type bridge && ip addr add 10.66.0.1/24 dev other0 "
                       "&& ip link set other0 up"));
   DhcpServerOptions options;
   options.interfaces = {"other0"};
