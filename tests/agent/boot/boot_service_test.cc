@@ -356,9 +356,5 @@ TEST_F(BootServiceTest, GoesOnFromADatabaseOnDisk) {
   }
 }
 
-// A site under any order of boots, choices, fetches, events, orders, activations, full disks and
-// restarts: installs only by order or choice, once each, under the release it began with; and when
-// nothing more happens it all ends.
-
 }  // namespace
 }  // namespace farboot
