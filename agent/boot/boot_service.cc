@@ -74,16 +74,17 @@ BootDecision BootService::decide(const Visit& visit, const HostView& view,
                       .installs_max = hosts_.installs_at_once_max()});
 }
 
-Task<std::string> BootService::boot_script(MachineFacts facts, std::string server) {
-  Visit visit{cleaned(std::move(facts)), std::move(server)};
+Task<std::string> BootService::boot_script(MachineFacts facts, std::string server, Asking asking) {
+  Visit visit{cleaned(std::move(facts)), std::move(server), asking};
   const HostView view = hosts_.look(visit.machine());
   const auto snapshot = catalog_.active();  // ours to the end of this request
   const Release* release = snapshot ? &snapshot->release : nullptr;
   const BootDecision decision = decide(visit, view, release);
-  log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
-            log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
-            log::kv("why", decision.why), log::kv("client", visit.facts.client));
-  if (decision.ends) {
+  if (asking == Asking::get)
+    log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+              log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
+              log::kv("why", decision.why), log::kv("client", visit.facts.client));
+  if (decision.ends && asking == Asking::get) {
     // The disk is what it boots now, whether that could be written or not.
     auto ended = co_await hosts_.came_back(visit.machine());
     static_cast<void>(ended);
@@ -103,8 +104,21 @@ Task<std::string> BootService::boot_script(MachineFacts facts, std::string serve
   co_return load(visit, view, *release, *entry, {});
 }
 
+/// What start() would answer: of the same length, with the token of no attempt.
+std::string BootService::preview(const Visit& visit, const HostView& view, const std::string& entry,
+                                 const BootDecision& decision) const {
+  if (decision.repeats && view.attempt)
+    return load(visit, view, view.attempt->part, *view.attempt->part.entry(view.attempt->entry),
+                view.attempt->token);
+  const auto snapshot = catalog_.active();
+  return load(visit, view, snapshot->release, *snapshot->release.entry(entry),
+              std::string(kTokenDigits, '0'));
+}
+
 /// Begins or repeats an attempt; its script goes out only once that is on the card.
 Task<std::string> BootService::start(Visit visit, std::string entry, BootDecision decision) {
+  if (visit.asking == Asking::head)
+    co_return preview(visit, hosts_.look(visit.machine()), entry, decision);
   Result<std::shared_ptr<const Attempt>> attempt = std::shared_ptr<const Attempt>();
   if (decision.repeats) {
     attempt = co_await hosts_.again(visit.machine(), visit.facts.client);
@@ -125,8 +139,8 @@ Task<std::string> BootService::start(Visit visit, std::string entry, BootDecisio
 }
 
 Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::string name,
-                                                    std::string server) {
-  Visit visit{cleaned(std::move(facts)), std::move(server)};
+                                                    std::string server, Asking asking) {
+  Visit visit{cleaned(std::move(facts)), std::move(server), asking};
   const bool confirmed = name.ends_with(kAgain);
   if (confirmed) name.resize(name.size() - kAgain.size());
   const HostView view = hosts_.look(visit.machine());
@@ -137,8 +151,9 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
   if (entry == nullptr)
     co_return fail(Errc::not_found, "entry {}: not in release r{}", printable(name, 64),
                    release.number);
-  log::info("boot.chosen", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
-            log::kv("entry", name), log::kv("client", visit.facts.client));
+  if (asking == Asking::get)
+    log::info("boot.chosen", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+              log::kv("entry", name), log::kv("client", visit.facts.client));
   const ScriptFrame here = frame(visit, view, &release);
   if (entry->kind == EntryKind::local) co_return local_script(here, "chosen");
   if (entry->kind == EntryKind::shell) co_return shell_script(here);
@@ -270,7 +285,8 @@ Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view
   return plan;
 }
 
-Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string server) {
+Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string server,
+                                                 Asking asking) {
   const std::size_t slash = ask.token.find('/');
   const std::string part = slash == std::string::npos ? "" : ask.token.substr(slash + 1);
   ask.token.resize(std::min(slash, ask.token.size()));
@@ -307,6 +323,7 @@ Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string s
     co_return prefix(fmt::format("kickstart {}", text->first), rendered.error());
   }
   std::string out = as_kickstart(*rendered);
+  if (asking == Asking::head) co_return out;
   log::info("boot.kickstart", log::kv("host", view.spec.name), log::kv("mac", attempt.mac),
             log::kv("entry", attempt.entry), log::kv("client", ask.client));
   auto written = co_await hosts_.kickstart_served(ask.token, ask.client);

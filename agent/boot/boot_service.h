@@ -2,6 +2,7 @@
 // host/.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,12 @@
 
 namespace farboot {
 
+/// HEAD is answered as GET would be, but begins, ends and uses up nothing (RFC 9110 §9.2.1: safe).
+enum class Asking : std::uint8_t {
+  get,
+  head
+};
+
 /// Every call on the loop; `server` is our base URL as the client reached it, `http://10.4.0.2` or
 /// with port, no trailing slash.
 class BootService {
@@ -29,18 +36,21 @@ class BootService {
   /// GET /boot/<mac>.ipxe: menu, entry or local disk. Always a runnable script: also when nothing
   /// is active yet (it says so, waits and retries). For an armed host this starts the attempt,
   /// durably, before the script goes out.
-  Task<std::string> boot_script(MachineFacts facts, std::string server);
+  Task<std::string> boot_script(MachineFacts facts, std::string server,
+                                Asking asking = Asking::get);
 
   /// GET /boot/<mac>.ipxe?entry=NAME (chosen in the menu): script of one entry; an install begins
   /// an attempt. `NAME~again` is the answer of a person who was asked whether to install over what
   /// is there. Errors: not_found, unavailable.
-  Task<Result<std::string>> entry_script(MachineFacts facts, std::string entry, std::string server);
+  Task<Result<std::string>> entry_script(MachineFacts facts, std::string entry, std::string server,
+                                         Asking asking = Asking::get);
 
   /// GET /ks/<token>. Behind it may stand the name of a file of Ubuntu's seed (`/user-data`: the
   /// kickstart; `/meta-data`, `/vendor-data`: empty but valid). Errors: not_found (unknown, ended
   /// or expired token), denied (a host's token asked for by another machine), unavailable, invalid
   /// (the template does not render).
-  Task<Result<std::string>> kickstart(KickstartAsk ask, std::string server);
+  Task<Result<std::string>> kickstart(KickstartAsk ask, std::string server,
+                                      Asking asking = Asking::get);
 
   /// A file of a tree went out to `client` completely (or its ranges did). Cheap; infers progress.
   void on_fetched(std::string_view client, const CatalogFile& file);
@@ -53,6 +63,7 @@ class BootService {
   struct Visit {
     MachineFacts facts;
     std::string server;
+    Asking asking = Asking::get;
     MachineId machine() const { return {facts.mac, facts.uuid, facts.serial}; }
   };
 
@@ -68,6 +79,8 @@ class BootService {
   Result<LoadPlan> plan_load(const Visit& visit, const HostView& view, const Release& release,
                              const BootEntry& entry, std::string_view token) const;
   Task<std::string> start(Visit visit, std::string entry, BootDecision decision);
+  std::string preview(const Visit& visit, const HostView& view, const std::string& entry,
+                      const BootDecision& decision) const;
 
   Catalog& catalog_;
   HostBook& hosts_;

@@ -30,6 +30,7 @@ struct Attempt {
 
 /// 32 hexadecimal digits from OpenSSL's generator. Errors: internal, if that has no entropy.
 Result<std::string> make_token();
+inline constexpr std::size_t kTokenDigits = 32;
 bool is_token(std::string_view text);
 
 /// The release cut down to one entry: its image, its kickstart, the snippets that can be reached

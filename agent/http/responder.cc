@@ -120,14 +120,16 @@ Task<Response> Responder::rendered(const Request& request, const Peer& peer, Ask
   switch (asked.route.kind) {
     case RouteKind::first_script:
       co_return rendered_response(services_.site.boot_first(peer.server));
-    case RouteKind::machine_script: co_return co_await machine_script(peer, std::move(asked));
+    case RouteKind::machine_script:
+      co_return co_await machine_script(request, peer, std::move(asked));
     case RouteKind::kickstart: co_return co_await kickstart(request, peer, std::move(asked));
     case RouteKind::event: co_return co_await event(request, peer, std::move(asked));
     default: co_return error_response(404);
   }
 }
 
-Task<Response> Responder::machine_script(const Peer& peer, Asked asked) const {
+Task<Response> Responder::machine_script(const Request& request, const Peer& peer,
+                                         Asked asked) const {
   ScriptRequest ask;
   ask.mac = asked.route.name;
   ask.uuid = fact(asked.query, "uuid");
@@ -139,6 +141,7 @@ Task<Response> Responder::machine_script(const Peer& peer, Asked asked) const {
   ask.platform = fact(asked.query, "platform");
   ask.client = peer.client;
   ask.server = peer.server;
+  ask.head = request.method == Method::head;
   std::string entry = fact(asked.query, "entry");
   Result<std::string> script{std::string()};
   if (entry.empty()) {
@@ -164,6 +167,7 @@ Task<Response> Responder::kickstart(const Request& request, const Peer& peer, As
   ask.macs = normalised_macs(request.provisioning_macs);
   ask.serial = request.serial.substr(0, kFactBytesMax);
   ask.server = peer.server;
+  ask.head = request.method == Method::head;
   auto text = co_await services_.site.kickstart(std::move(ask));
   if (!text) {
     // The token is a secret: it stays out of the log.

@@ -34,7 +34,7 @@ class Responder {
 
  private:
   Response file(const Request& request, const Route& route) const;
-  Task<Response> machine_script(const Peer& peer, Asked asked) const;
+  Task<Response> machine_script(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> kickstart(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> event(const Request& request, const Peer& peer, Asked asked) const;
 

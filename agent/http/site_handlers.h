@@ -26,7 +26,8 @@ struct ScriptRequest {
   std::string platform;
   std::string client;  ///< address, without port
   std::string
-      server;  ///< base URL as the client reached us: `http://10.4.0.2`, `http://[::1]:8080`
+      server;         ///< base URL as the client reached us: `http://10.4.0.2`, `http://[::1]:8080`
+  bool head = false;  ///< HEAD: the same answer, but nothing begins or ends by it
 };
 
 struct KickstartRequest {
@@ -35,6 +36,7 @@ struct KickstartRequest {
   std::vector<std::string> macs;  ///< of X-RHN-Provisioning-MAC-*, normalised
   std::string serial;             ///< of X-System-Serial-Number, or empty
   std::string server;
+  bool head = false;  ///< HEAD: the same answer, but it does not count as given
 };
 
 struct EventRequest {

@@ -39,14 +39,17 @@ std::string HttpSite::boot_first(std::string_view server) const {
 
 Task<std::string> HttpSite::boot_script(ScriptRequest request) {
   std::string server = request.server;
+  const Asking asking = request.head ? Asking::head : Asking::get;
   MachineFacts facts = to_facts(std::move(request));
-  co_return co_await boot_.boot_script(std::move(facts), std::move(server));
+  co_return co_await boot_.boot_script(std::move(facts), std::move(server), asking);
 }
 
 Task<Result<std::string>> HttpSite::entry_script(ScriptRequest request, std::string entry) {
   std::string server = request.server;
+  const Asking asking = request.head ? Asking::head : Asking::get;
   MachineFacts facts = to_facts(std::move(request));
-  co_return co_await boot_.entry_script(std::move(facts), std::move(entry), std::move(server));
+  co_return co_await boot_.entry_script(std::move(facts), std::move(entry), std::move(server),
+                                        asking);
 }
 
 Task<Result<std::string>> HttpSite::kickstart(KickstartRequest request) {
@@ -55,7 +58,8 @@ Task<Result<std::string>> HttpSite::kickstart(KickstartRequest request) {
   ask.client = std::move(request.client);
   ask.macs = std::move(request.macs);
   ask.serial = std::move(request.serial);
-  co_return co_await boot_.kickstart(std::move(ask), std::move(request.server));
+  const Asking asking = request.head ? Asking::head : Asking::get;
+  co_return co_await boot_.kickstart(std::move(ask), std::move(request.server), asking);
 }
 
 Task<Result<void>> HttpSite::event(EventRequest request) {

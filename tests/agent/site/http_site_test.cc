@@ -1,0 +1,132 @@
+// A whole site behind HTTP: what a request changes, and what it must not.
+#include "agent/site/http_site.h"
+
+#include <gtest/gtest.h>
+
+#include <prometheus/registry.h>
+
+#include <future>
+#include <regex>
+#include <thread>
+
+#include "agent/http/server.h"
+#include "tests/agent/http/raw_client.h"
+#include "tests/support/site_bench.h"
+
+namespace farboot {
+namespace {
+
+using testing::lyon;
+using testing::SiteBench;
+using testing::web1;
+
+class HttpSiteTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    bench_.open();
+    bench_.activate(6);
+    ASSERT_TRUE(bench_.run(bench_.book->apply(lyon({web1()}))));
+    boot_ = std::make_unique<BootService>(bench_.catalog, *bench_.book);
+    site_ = std::make_unique<HttpSite>(*boot_, *bench_.book, [] { return HttpSite::LinkStatus{}; });
+    server_ = std::make_unique<HttpServer>(bench_.loop, bench_.disk, *bench_.card.content,
+                                           bench_.catalog, *site_, bench_.clock, registry_);
+    auto port = server_->listen("127.0.0.1", 0);
+    ASSERT_TRUE(port) << port.error().what;
+    bench_.loop.restart();
+    thread_ = std::thread([this] { bench_.loop.run(); });
+    client_ = std::make_unique<RawClient>(*port);
+  }
+  template <class Job>
+  auto on_loop(Job job) {
+    std::promise<decltype(job())> value;
+    boost::asio::post(bench_.loop, [&] { value.set_value(job()); });
+    return value.get_future().get();
+  }
+  void TearDown() override {
+    on_loop([this] {
+      server_->stop();
+      return true;
+    });
+    thread_.join();
+  }
+  InstallPhase phase() {
+    return on_loop([this] { return bench_.book->hosts().front().phase; });
+  }
+  std::size_t attempts() { return bench_.card.state->scan("attempt/")->size(); }
+  std::size_t events() { return bench_.card.state->scan("outbox/")->size(); }
+
+  static constexpr const char* kScript = "/boot/52:54:00:00:00:01.ipxe?buildarch=x86_64";
+  SiteBench bench_;
+  prometheus::Registry registry_;
+  std::unique_ptr<BootService> boot_;
+  std::unique_ptr<HttpSite> site_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+  std::unique_ptr<RawClient> client_;
+};
+
+TEST_F(HttpSiteTest, HeadOfAScriptBeginsNothing) {
+  const std::size_t events_before = events();
+  Answer head;
+  for (int i = 0; i < 3; ++i) head = client_->head(kScript);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(phase(), InstallPhase::armed);
+  EXPECT_EQ(attempts(), 0U);
+  EXPECT_EQ(events(), events_before);
+  const Answer got = client_->get(kScript);
+  EXPECT_NE(got.body.find("\nkernel http"), std::string::npos) << got.body;
+  EXPECT_EQ(head.header("Content-Length"), got.header("Content-Length"));
+  EXPECT_EQ(head.header("Content-Type"), got.header("Content-Type"));
+  EXPECT_EQ(phase(), InstallPhase::started);
+  EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(HttpSiteTest, HeadOfAChosenEntryBeginsNothing) {
+  const std::string stranger = "/boot/52:54:00:00:00:99.ipxe?buildarch=x86_64&entry=centos7";
+  const Answer head = client_->head(stranger);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(attempts(), 0U);
+  const Answer got = client_->get(stranger);
+  EXPECT_NE(got.body.find("\nkernel http"), std::string::npos) << got.body;
+  EXPECT_EQ(head.header("Content-Length"), got.header("Content-Length"));
+  EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(HttpSiteTest, HeadDuringAnAttemptIsNotOneMoreTry) {
+  const std::string first = client_->get(kScript).body;
+  // More often than an attempt may be repeated.
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client_->head(kScript).status, 200);
+  const Answer again = client_->get(kScript);
+  EXPECT_EQ(again.body, first) << "the same attempt, its token and all";
+  EXPECT_EQ(client_->head(kScript).header("Content-Length"), again.header("Content-Length"));
+  EXPECT_EQ(attempts(), 1U);
+}
+
+TEST_F(HttpSiteTest, HeadOfAKickstartDoesNotCountAsGiven) {
+  const std::string script = client_->get(kScript).body;
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(script, found, std::regex("/ks/([0-9a-f]{32})"))) << script;
+  const std::string path = "/ks/" + found[1].str();
+  const Answer head = client_->head(path);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(phase(), InstallPhase::started);
+  const Answer got = client_->get(path);
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(head.header("Content-Length"), got.header("Content-Length"));
+  EXPECT_EQ(phase(), InstallPhase::kickstart);
+  EXPECT_EQ(client_->head("/ks/" + std::string(32, '0')).status, 404);
+}
+
+TEST_F(HttpSiteTest, HeadOfAScriptEndsNoInstall) {
+  const std::string script = client_->get(kScript).body;
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(script, found, std::regex("/ks/([0-9a-f]{32})"))) << script;
+  ASSERT_EQ(client_->get("/ks/" + found[1].str()).status, 200);
+  EXPECT_EQ(client_->head(kScript).status, 200);
+  EXPECT_EQ(phase(), InstallPhase::kickstart) << "the installer is still at work";
+  EXPECT_EQ(client_->get(kScript).body.find("\nkernel http"), std::string::npos);
+  EXPECT_NE(phase(), InstallPhase::kickstart) << "it came back: its disk is what it boots now";
+}
+
+}  // namespace
+}  // namespace farboot
