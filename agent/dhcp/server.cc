@@ -219,11 +219,11 @@ void DhcpServer::Impl::on_packet(const Listener& listener, ByteView bytes,
                log::kv("error", request.error().what));
     return;
   }
-  // Written to one address of ours: that one. A broadcast: the one its network knows us by.
+  // Written to one address of ours: that one, also if no scan has seen it yet (the kernel's word
+  // counts: all of 127.0.0.0/8 is ours). A broadcast: the one its network knows us by.
+  const bool unicast = !arrival.local.is_zero() && arrival.local == arrival.destination;
   const Ipv4 hint = request->giaddr.is_zero() ? request->ciaddr : request->giaddr;
-  const Ipv4 from = interfaces.holds(arrival.destination)
-                        ? arrival.destination
-                        : interface->address_for(hint).value_or(Ipv4{});
+  const Ipv4 from = unicast ? arrival.destination : interface->address_for(hint).value_or(Ipv4{});
   const dhcp::Arrival place{
       .port = listener.listens == Listens::boot ? dhcp::Port::pxe : dhcp::Port::dhcp,
       .our_address = from,

@@ -68,20 +68,25 @@ Packet answer(const UdpClient& client) {
 
 TEST(DhcpServer, Answers4011AtTheAddressAndPortItWasAskedFrom) {
   Served served(on_loopback());
-  const UdpClient client;
-  const Ipv4 asked = Ipv4::of(127, 0, 0, 1);
-  client.send(golden_bytes("edk2_x64_4011_request"), asked, served.server().pxe_port());
-  const auto message = client.receive();
-  ASSERT_TRUE(message);
-  EXPECT_EQ(message->from, asked);
-  EXPECT_EQ(message->from_port, served.server().pxe_port());
-  const auto packet = dhcp::decode(message->bytes);
-  ASSERT_TRUE(packet);
-  EXPECT_EQ(packet->message_type(), MessageType::ack);
-  EXPECT_EQ(packet->server_id(), asked);
-  EXPECT_EQ(packet->siaddr, asked);
-  EXPECT_EQ(packet->file, "snponly.efi");
-  EXPECT_EQ(served.counters().acks, 1U);
+  // All of them are the loopback's own; a scan finds the first only.
+  std::uint64_t acks = 0;
+  for (const Ipv4 asked :
+       {Ipv4::of(127, 0, 0, 1), Ipv4::of(127, 0, 0, 2), Ipv4::of(127, 9, 8, 7)}) {
+    SCOPED_TRACE(asked.to_string());
+    const UdpClient client;
+    client.send(golden_bytes("edk2_x64_4011_request"), asked, served.server().pxe_port());
+    const auto message = client.receive();
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->from, asked);
+    EXPECT_EQ(message->from_port, served.server().pxe_port());
+    const auto packet = dhcp::decode(message->bytes);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->message_type(), MessageType::ack);
+    EXPECT_EQ(packet->server_id(), asked);
+    EXPECT_EQ(packet->siaddr, asked);
+    EXPECT_EQ(packet->file, "snponly.efi");
+    EXPECT_EQ(served.counters().acks, ++acks);
+  }
 }
 
 TEST(DhcpServer, CountsWhatItLeavesAlone) {
@@ -232,6 +237,23 @@ TEST_F(DhcpServerOnAWire, AnswersRelaysAtTheirServerPortByUnicast) {
   ASSERT_TRUE(packet);
   EXPECT_EQ(packet->siaddr, kSecond);
   EXPECT_EQ(packet->giaddr, kClient);
+}
+
+TEST_F(DhcpServerOnAWire, Answers4011AtTheSecondAddressOfAnInterface) {
+  serve();
+  for (const Ipv4 asked : {kSecond, kServer}) {
+    SCOPED_TRACE(asked.to_string());
+    const UdpClient client = this->client(4011);
+    client.send(golden_bytes("edk2_x64_4011_request"), asked, 4011);
+    const auto message = client.receive();
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->from, asked);
+    EXPECT_EQ(message->from_port, 4011);
+    const auto packet = dhcp::decode(message->bytes);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->server_id(), asked);
+    EXPECT_EQ(packet->siaddr, asked);
+  }
 }
 
 TEST_F(DhcpServerOnAWire, NamesTheAddressTheClientsNetworkKnows) {
