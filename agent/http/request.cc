@@ -18,8 +18,30 @@ using Parser = http::request_parser<http::string_body>;
 int status_of(const boost::system::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
   if (error == http::error::body_limit) return 413;
-  if (error == http::error::bad_version) return 505;
   return 400;
+}
+
+/// What the version of a request line is that the parser does not take (RFC 9112 §2.3).
+enum class OtherVersion : std::uint8_t {
+  malformed,    ///< not one at all
+  later_minor,  ///< HTTP/1.2 … 1.9: to be taken as 1.1, RFC 9110 §6.2
+  other_major
+};
+struct VersionFound {
+  OtherVersion kind = OtherVersion::malformed;
+  std::size_t minor_at = 0;  ///< offset of its last digit
+};
+VersionFound other_version(std::string_view input) {
+  const std::size_t end = input.find("\r\n");
+  if (end == std::string_view::npos) return {};
+  const std::size_t blank = input.substr(0, end).rfind(' ');
+  if (blank == std::string_view::npos) return {};
+  const std::string_view word = input.substr(blank + 1, end - blank - 1);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (word.size() != 8 || !word.starts_with("HTTP/") || !digit(word[5]) || word[6] != '.' ||
+      !digit(word[7]))
+    return {};
+  return {word[5] == '1' ? OtherVersion::later_minor : OtherVersion::other_major, end - 1};
 }
 
 Method method_of(http::verb verb) {
@@ -48,31 +70,47 @@ void take_macs(const http::fields& fields, std::vector<std::string>& macs) {
 }  // namespace
 
 struct RequestParser::State {
+  explicit State(const RequestLimits& limits_in) : limits(limits_in) {
+    parser.header_limit(limits.head_bytes_max);
+    parser.body_limit(limits.body_bytes_max);
+  }
+  RequestLimits limits;
   Parser parser;
   bool continued = false;  ///< `100 Continue` was asked for and reported
 };
 
-RequestParser::RequestParser(const RequestLimits& limits) : state_(std::make_unique<State>()) {
-  state_->parser.header_limit(limits.head_bytes_max);
-  state_->parser.body_limit(limits.body_bytes_max);
-}
+RequestParser::RequestParser(const RequestLimits& limits)
+    : state_(std::make_unique<State>(limits)) {}
 RequestParser::~RequestParser() = default;
 RequestParser::RequestParser(RequestParser&&) noexcept = default;
 RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
 
 RequestParser::Progress RequestParser::feed(std::string_view input) {
-  Parser& parser = state_->parser;
   Progress progress;
   // Empty lines before a request are skipped, RFC 9112 §2.2: old clients end a POST with one.
-  while (!parser.got_some() && input.substr(progress.used).starts_with("\r\n")) progress.used += 2;
-  while (!parser.is_done()) {
+  while (!state_->parser.got_some() && input.substr(progress.used).starts_with("\r\n"))
+    progress.used += 2;
+  while (!state_->parser.is_done()) {
     const std::string_view rest = input.substr(progress.used);
-    if (rest.empty() || (!parser.got_some() && rest == "\r")) break;
+    if (rest.empty() || (!state_->parser.got_some() && rest == "\r")) break;
     boost::system::error_code error;
-    progress.used += parser.put(boost::asio::buffer(rest.data(), rest.size()), error);
+    const std::size_t used =
+        state_->parser.put(boost::asio::buffer(rest.data(), rest.size()), error);
+    if (error == http::error::bad_version) {
+      const VersionFound version = other_version(rest);
+      if (version.kind != OtherVersion::later_minor)
+        return {Step::failed, progress.used, version.kind == OtherVersion::other_major ? 505 : 400};
+      std::string as_1_1(rest);
+      as_1_1[version.minor_at] = '1';
+      state_ = std::make_unique<State>(RequestLimits(state_->limits));
+      progress.used += state_->parser.put(boost::asio::buffer(as_1_1), error);
+    } else {
+      progress.used += used;
+    }
     if (error == http::error::need_more) break;
     if (error) return {Step::failed, progress.used, status_of(error)};
   }
+  const Parser& parser = state_->parser;
   if (parser.is_done()) {
     progress.step = Step::done;
   } else if (parser.is_header_done() && !state_->continued && parser.get().version() >= 11 &&
