@@ -60,7 +60,11 @@ inline std::string hex_lines(ByteView bytes) {
 
 inline void expect(const std::filesystem::path& path, const std::string& text) {
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(path, std::ios::binary) << text;
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    ASSERT_FALSE(error) << path.parent_path() << ": " << error.message();
+    std::ofstream out(path, std::ios::binary);
+    ASSERT_TRUE(out << text << std::flush) << path << ": cannot be written";
     return;
   }
   ASSERT_TRUE(std::filesystem::exists(path)) << path << ": UPDATE_GOLDEN=1 writes it";
