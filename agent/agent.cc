@@ -15,6 +15,7 @@
 #include "agent/dhcp/server.h"
 #include "agent/host/host_book.h"
 #include "agent/http/server.h"
+#include "agent/link/identity.h"
 #include "agent/loop.h"
 #include "agent/site/http_site.h"
 #include "agent/site/site_files.h"
@@ -137,7 +138,9 @@ struct Agent::Parts {
 };
 
 Result<void> Agent::Parts::open() {
-  if (auto read = catalog.open(); !read) return read.error();
+  const auto trusted = load_verify_key(config.state_dir);
+  if (!trusted) log::warn("agent.no_verify_key", log::kv("error", trusted.error().what));
+  if (auto read = catalog.open(trusted ? &*trusted : nullptr); !read) return read.error();
   return hosts.open();
 }
 

@@ -14,6 +14,7 @@
 #include "agent/config.h"
 #include "agent/link/enrol.h"
 #include "common/base/log.h"
+#include "common/rpc/grpc_log.h"
 
 namespace farboot {
 namespace {
@@ -83,6 +84,7 @@ int run(int argc, char** argv) {
   }
   if (check_only) return 0;
   log::set_level(config.log_level);
+  take_over_grpc_log();
   return enroll_command->parsed() ? enroll(config, token) : serve(config);
 }
 

@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/rpc/credentials.h"
 #include "common/rpc/enrol_token.h"
+#include "common/rpc/grpc_log.h"
 #include "common/service/service.h"
 #include "common/store/database.h"
 #include "common/store/pack_store.h"
@@ -115,11 +116,24 @@ struct Controller::Parts {
                     .rollouts = rollouts,
                     .clock = clock,
                     .address = opened.address,
-                    .version = FARBOOT_VERSION}};
+                    .version = FARBOOT_VERSION,
+                    .refusals = [this] { return refusals(); }}};
   std::unique_ptr<grpc::Server> server;
 
   Result<void> listen();
+  Refusals refusals() const;
 };
+
+Refusals Controller::Parts::refusals() const {
+  const Enrolment::Counts enrol = enrolment.counts();
+  const LinkCounts counts = link.counts();
+  return {.handshakes = handshakes_refused(),
+          .tokens = enrol.token_malformed + enrol.token_unknown + enrol.token_wrong +
+                    enrol.token_expired + enrol.token_used,
+          .agents = enrol.agent_refused,
+          .fetches = counts.fetches_refused,
+          .proofs = counts.proofs_refused};
+}
 
 Result<void> Controller::Parts::listen() {
   // Made anew at each start, for the names the settings have now.

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/log.h"
+#include "common/rpc/grpc_log.h"
 #include "controller/config.h"
 #include "controller/controller.h"
 
@@ -33,6 +34,7 @@ int run(int argc, char** argv) {
   if (auto loaded = keys.load_file(file); !loaded) return complain(loaded.error());
   if (check_only) return 0;
   log::set_level(config.log_level);
+  take_over_grpc_log();
   auto controller = Controller::open(config);
   if (!controller) return complain(controller.error());
   (*controller)->run();

@@ -83,8 +83,13 @@ Catalog::Catalog(const ContentStore& content, StateStore& state)
     : content_(content), state_(state) {}
 
 std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key,
-                                                     const StateEntry& entry) const {
+                                                     const StateEntry& entry,
+                                                     const VerifyKey* trusted) const {
   auto document = decode_signed(as_bytes(entry.value));
+  if (document && trusted != nullptr) {
+    auto verified = trusted->verify(DocumentKind::release, *document);
+    if (!verified) document = verified.error();
+  }
   auto snapshot = document ? load_snapshot(content_, *document, active_ ? active_.get() : nullptr)
                            : Result<std::shared_ptr<const Snapshot>>(document.error());
   if (snapshot) return *snapshot;
@@ -93,11 +98,11 @@ std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key,
   return nullptr;
 }
 
-Result<void> Catalog::open() {
+Result<void> Catalog::open(const VerifyKey* trusted) {
   for (const auto& [key, slot] : {std::pair{kActive, &active_}, std::pair{kPrevious, &previous_}}) {
     auto entry = state_.get(key);
     if (!entry) return prefix(key, entry.error());
-    if (*entry) *slot = load_stored(key, **entry);
+    if (*entry) *slot = load_stored(key, **entry, trusted);
   }
   if (!active_ && previous_) {
     active_ = previous_;

@@ -60,8 +60,9 @@ class Catalog {
   /// Reads back what was active. A site that never had a release has no snapshot, which is no
   /// error. If the active release cannot be loaded (a manifest rotted), the previous one serves
   /// until sync has healed it. Blocks: before the loop runs. Errors: only if the state cannot be
-  /// read at all.
-  Result<void> open();
+  /// read at all. A release that `trusted` did not sign is as good as unreadable; nullptr: there
+  /// is no key to ask (a torn identity must not stop a site that is cut off).
+  Result<void> open(const VerifyKey* trusted);
 
   /// What requests use. nullptr: nothing is active yet. Loop only.
   std::shared_ptr<const Snapshot> active() const { return active_; }
@@ -98,7 +99,8 @@ class Catalog {
     WallTime modified{};
   };
 
-  std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry) const;
+  std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry,
+                                              const VerifyKey* trusted) const;
   void open_pin(const StateEntry& entry);
   Result<std::shared_ptr<const Manifest>> known_tree(const Digest& digest) const;
   void remember(const Digest& manifest, const std::shared_ptr<const Manifest>& tree);

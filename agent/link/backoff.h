@@ -10,7 +10,7 @@ namespace farboot {
 
 struct BackoffLimits {
   Milliseconds first{1'000};
-  Milliseconds longest{300'000};
+  Milliseconds longest{60'000};  ///< a site is back within a minute of its line
 };
 
 /// Exponential with full jitter: each delay is anything up to the bound, and the bound doubles. A

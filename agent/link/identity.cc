@@ -76,14 +76,27 @@ Error failure(const std::filesystem::path& path, const std::error_code& error) {
   return fail(denied ? Errc::denied : Errc::unavailable, "{}: {}", path.string(), error.message());
 }
 
-}  // namespace
-
-Result<AgentIdentity> load_identity(const std::filesystem::path& state_dir) {
+/// Killed between the two renames of store_identity(): the old one still counts.
+void finish_replacement(const std::filesystem::path& state_dir) {
   std::error_code error;
-  // Killed between the two renames of store_identity(): the old one still counts.
   if (!std::filesystem::exists(current(state_dir), error) &&
       std::filesystem::exists(old(state_dir), error))
     std::filesystem::rename(old(state_dir), current(state_dir), error);
+}
+
+}  // namespace
+
+Result<VerifyKey> load_verify_key(const std::filesystem::path& state_dir) {
+  finish_replacement(state_dir);
+  auto text = read_file(current(state_dir) / "verify.key", kFileBytesMax);
+  if (!text) return text.error();
+  auto key = parse_verify_key(*text);
+  if (!key) return prefix(current(state_dir).string(), key.error());
+  return key;
+}
+
+Result<AgentIdentity> load_identity(const std::filesystem::path& state_dir) {
+  finish_replacement(state_dir);
   const std::filesystem::path folder = current(state_dir);
   auto text = read_file(folder / "identity.json", kFileBytesMax);
   if (!text && text.error().code == Errc::not_found)
@@ -98,10 +111,8 @@ Result<AgentIdentity> load_identity(const std::filesystem::path& state_dir) {
   if (!credentials) return credentials.error();
   auto key = IdentityKey::from_pem(credentials->key_pem);
   if (!key) return prefix(folder.string(), key.error());
-  auto verify_text = read_file(folder / "verify.key", kFileBytesMax);
-  if (!verify_text) return verify_text.error();
-  auto verify_key = parse_verify_key(*verify_text);
-  if (!verify_key) return prefix(folder.string(), verify_key.error());
+  auto verify_key = load_verify_key(state_dir);
+  if (!verify_key) return verify_key.error();
   return AgentIdentity{
       names->site + "/" + names->name, names->site,     names->name, names->address,
       std::move(*credentials),         std::move(*key), *verify_key};

@@ -27,6 +27,9 @@ struct AgentIdentity {
 /// Errors: not_found (not enrolled: the text says what to do), invalid, denied.
 Result<AgentIdentity> load_identity(const std::filesystem::path& state_dir);
 
+/// Only the key that signs releases. Errors: as load_identity().
+Result<VerifyKey> load_verify_key(const std::filesystem::path& state_dir);
+
 /// Puts the whole identity in place at once: a reader finds the old one or the new one. Durable.
 /// Errors: denied, exhausted, unavailable.
 Result<void> store_identity(const std::filesystem::path& state_dir, const AgentIdentity& identity);

@@ -1,6 +1,8 @@
 // What operators may ask of the controller (proto/farboot/v1/fleet.proto): convert, call, convert.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +27,15 @@ inline constexpr unsigned kImportsAtOnceMax = 2;
 /// Calls of WatchRollout at once; each holds a thread of gRPC's.
 inline constexpr unsigned kWatchersMax = 100;
 
+/// What was turned away at the door since the start.
+struct Refusals {
+  std::uint64_t handshakes = 0;  ///< TLS: no certificate of ours
+  std::uint64_t tokens = 0;      ///< enrolment: malformed, unknown, wrong, expired, used
+  std::uint64_t agents = 0;      ///< revoked, or enrolled anew with another key
+  std::uint64_t fetches = 0;     ///< content that is not of the agent's site
+  std::uint64_t proofs = 0;      ///< ready proofs that do not hold
+};
+
 class FleetService {
  public:
   struct Parts {
@@ -40,6 +51,7 @@ class FleetService {
     std::string
         address;  ///< host:port that agents are told to dial, unless the operator says other
     std::string version;
+    std::function<Refusals()> refusals{};  ///< thread safe; may be empty
   };
   /// Borrows the parts.
   explicit FleetService(Parts parts);

@@ -1,6 +1,17 @@
 #include "controller/api/handlers.h"
 
 namespace farboot {
+namespace {
+
+void fill(v1::Refusals& out, const Refusals& refused) {
+  out.set_handshakes(refused.handshakes);
+  out.set_tokens(refused.tokens);
+  out.set_agents(refused.agents);
+  out.set_fetches(refused.fetches);
+  out.set_proofs(refused.proofs);
+}
+
+}  // namespace
 
 grpc::Status FleetService::Handlers::GetController(Context* context,
                                                    const v1::GetControllerRequest*,
@@ -63,6 +74,7 @@ grpc::Status FleetService::Handlers::GetStatus(Context* context, const v1::GetSt
                   out->set_installs_running(installs);
                   *out->mutable_content() = to_proto(*usage);
                   *out->mutable_now() = to_proto(parts_.clock.wall());
+                  if (parts_.refusals) fill(*out->mutable_refusals(), parts_.refusals());
                   return {};
                 });
 }

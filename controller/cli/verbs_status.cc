@@ -14,6 +14,20 @@ std::string usage_text(const v1::StoreUsage& usage) {
                      size_text(usage.disk_bytes()), size_text(usage.free_bytes()));
 }
 
+/// Empty if nothing was refused since the controller started.
+std::string refusals_text(const v1::Refusals& refused) {
+  std::string out;
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, what);
+  };
+  add(refused.handshakes(), "foreign certificates");
+  add(refused.tokens(), "tokens");
+  add(refused.agents(), "agents");
+  add(refused.fetches(), "fetches");
+  add(refused.proofs(), "ready proofs");
+  return out;
+}
+
 Exit status(Session& session) {
   v1::FleetStatus answer;
   const auto done = session.call(&Stub::GetStatus, v1::GetStatusRequest(), answer);
@@ -34,6 +48,8 @@ Exit status(Session& session) {
                          ? "none under way"
                          : fmt::format("{} under way", answer.rollouts_running()));
     line("content", usage_text(answer.content()));
+    if (const std::string refused = refusals_text(answer.refusals()); !refused.empty())
+      line("refused", refused);
     if (!answer.site().empty()) out += "\n" + site_table(session.terminal(), answer.site());
     return out;
   });

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/log.h"
 #include "common/rpc/status_map.h"
 
 namespace farboot {
@@ -68,6 +69,7 @@ Result<std::optional<grpc::ByteBuffer>> ChunkStream::make_frame() {
     const bool full = bytes + size > kFrameBytesMax || chunks.size() >= kFrameChunksMax;
     if (!chunks.empty() && full) break;
     bytes += size;
+    log::debug("link.chunk_sent", log::kv("chunk", next_->id));
     chunks.push_back(std::move(*next_));
     next_.reset();
   }

@@ -138,7 +138,7 @@ Result<void> serve(char** argv, bool unchecked) {
     }
   }
   Catalog catalog(*store.chunks, *store.state);
-  auto loaded = catalog.open();
+  auto loaded = catalog.open(nullptr);
   if (!loaded) return loaded.error();
   if (!catalog.active()) return fail(Errc::internal, "nothing to serve");
   write_paths(*catalog.active(), argv[4]);

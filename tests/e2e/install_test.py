@@ -72,5 +72,5 @@ class SeedSetup(LabCase):
         self.run_machine(self.machine(
             stage, "seed", "52:54:00:65:00:77",
             expect=["Seed menu", "CentOS 7", "iPXE shell", "Boot from the local disk",
-                    r"cmdline: .*\bks=http://\S+.*", *self.installed_and_booted()],
+                    r"mini-anaconda: started.* ks=http://\S+ repo=http://", *self.installed_and_booted()[1:]],
             shot_on="Seed menu"))

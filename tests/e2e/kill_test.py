@@ -35,7 +35,7 @@ class Kill(LabCase):
 
     def sent(self, since):
         """Digests the controller sent after its log had `since` bytes."""
-        return [d for e in self.stage.controller.daemon.events("link.chunks_sent", since) for d in e["chunks"].split(",")]
+        return [e["chunk"] for e in self.stage.controller.daemon.events("link.chunk_sent", since)]
 
     def test_kills(self):
         stage = self.stage
@@ -100,6 +100,7 @@ class Kill(LabCase):
 
     def check_result(self):
         self.check_sent_once()
+        self.assertTrue(self.sent(0), "the controller's log names what it sent")
         if not hasattr(self, "machine_"):
             self.machine_ = FakeMachine(self.stage.net, "c1", "52:54:00:65:00:71")
             self.machine_.take_lease(self.machine_.offers(self.machine_.options())[0][0], {})

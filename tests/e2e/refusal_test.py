@@ -171,6 +171,7 @@ class Trust(LabCase):
         text, since = self.refused_enrolment("twice", token)
         self.assertIn("used", text)
         self.assertTrue(self.stage.controller.daemon.events("pki.token_refused", since), "the controller logs it")
+        self.assertGreater(int(self.stage.controller.json("status")["refusals"]["tokens"]), 0, "and counts it")
 
     def test_token_expires(self):
         token = self.token("late", "--ttl", "1s")
@@ -225,10 +226,14 @@ class Trust(LabCase):
         # Ports of its own, so that it can run beside the site's agent.
         with open(stranger.config, "a", encoding="utf-8") as file:
             file.write('http_port = 8080\ntftp_port = 6969\ndhcp_mode = "off"\n')
+        since = self.stage.controller.daemon.log_size()
+        before = int(self.stage.controller.json("status").get("refusals", {}).get("handshakes", 0))
         stranger.daemon.start()
         self.addCleanup(stranger.daemon.kill)
         wait_for("the stranger hears that it is refused",
-                 lambda: stranger.daemon.events("link.refused") or stranger.daemon.events("link.lost"), 60)
+                 lambda: stranger.daemon.events("link.down"), 60)
+        self.assertTrue(self.stage.controller.daemon.events("rpc.handshake_refused", since), "the controller logs it")
+        self.assertGreater(int(self.stage.controller.json("status")["refusals"]["handshakes"]), before, "and counts it")
         self.assertEqual([a["id"] for a in agents], [a["id"] for a in self.stage.controller.json("agent", "list")])
         self.assertFalse(stranger.daemon.events("sync.ready"))
 

@@ -133,7 +133,7 @@ class SiteBench {
   }
 
   void open(HostSettings settings = {}) {
-    ASSERT_TRUE(catalog.open());
+    ASSERT_TRUE(catalog.open(nullptr));
     book = std::make_unique<HostBook>(loop, disk, state, catalog, clock, settings);
     ASSERT_TRUE(book->open());
   }

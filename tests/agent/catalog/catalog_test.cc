@@ -32,13 +32,37 @@ class CatalogTest : public ::testing::Test {
   }
   Catalog reopened() {
     Catalog catalog(store_, state_);
-    EXPECT_TRUE(catalog.open());
+    EXPECT_TRUE(catalog.open(nullptr));
     return catalog;
   }
 
   MemoryStore store_;
   MemoryState state_;
 };
+
+TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
+  const SigningKey key = SigningKey::generate();
+  Release made;
+  made.number = 1;
+  made.images.push_back(sample_image("centos7", "t1", tree(1)));
+  SignedDocument document = key.sign(DocumentKind::release, encode_release(made));
+  Catalog catalog = reopened();
+  activate(catalog, document);
+  const VerifyKey trusted = key.verify_key();
+  {
+    Catalog again(store_, state_);
+    ASSERT_TRUE(again.open(&trusted));
+    EXPECT_NE(again.active(), nullptr);
+  }
+  made.images[0].name = "centos8";  // as somebody would who has the disk in hand
+  document.document = encode_release(made);
+  activate(catalog, document);
+  Catalog again(store_, state_);
+  ASSERT_TRUE(again.open(&trusted));
+  ASSERT_NE(again.active(), nullptr) << "the previous one serves";
+  EXPECT_NE(again.active()->release.image("centos7@t1"), nullptr);
+  EXPECT_TRUE(again.find_tree(made.images[0].manifest, "file"));
+}
 
 TEST_F(CatalogTest, HasNothingToServeBeforeTheFirstRelease) {
   const Catalog catalog = reopened();

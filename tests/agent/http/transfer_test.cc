@@ -131,7 +131,7 @@ TEST(TransfersOfRot, EndShortOfARottenChunkOnDisk) {
   *rotten = ChunkSource();
   live.activate(release_of(1, tree));
   live.reopen_packs();
-  ASSERT_TRUE(live.catalog().open());
+  ASSERT_TRUE(live.catalog().open(nullptr));
   live.start();
   RawClient client(live.port());
   client.send(request(tree, "f"));
@@ -147,7 +147,7 @@ TEST(TransfersCold, AreCheckedOnFirstUseAndWhole) {
   const Digest tree = keep_tree(live.store(), {{"f", all}});
   live.activate(release_of(1, tree));
   live.reopen_packs();
-  ASSERT_TRUE(live.catalog().open());
+  ASSERT_TRUE(live.catalog().open(nullptr));
   live.start();
   RawClient client(live.port());
   for (int i = 0; i < 2; ++i) {

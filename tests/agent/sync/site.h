@@ -48,7 +48,7 @@ struct Site {
   void start() {
     sync.reset();
     catalog = std::make_unique<Catalog>(store, state);
-    FARBOOT_CHECK(catalog->open().has_value());
+    FARBOOT_CHECK(catalog->open(nullptr).has_value());
     SyncHooks hooks;
     hooks.pause = [this](Milliseconds time) {
       paused += time;

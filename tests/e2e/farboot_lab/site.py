@@ -36,6 +36,10 @@ class Net:
     def heal(self, port="wan"):
         self.sh("heal", port)
 
+    def down(self):
+        """Ends every process in the site's namespaces and removes them: the next stage of the run has its name again."""
+        self.sh("down")
+
     def shape_wan(self, *args):
         self.sh("shape", "wan", *args)
 
@@ -175,7 +179,8 @@ class Stage:
                 else:
                     daemon.kill()
         finally:
-            # The kernel takes the namespaces with us; only what was kept for looking at stays.
+            self.net.down()
+            # Only what was kept for looking at stays.
             for folder in (self.controller.folder, self.agent.folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
