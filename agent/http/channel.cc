@@ -44,6 +44,7 @@ Task<Result<void>> Channel::wait(Tcp::socket::wait_type type) {
 
 Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
   while (true) {
+    if (aborted_) co_return ended();
     const ssize_t n = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
     if (n >= 0) co_return static_cast<std::size_t>(n);
     if (errno == EINTR) continue;
@@ -61,6 +62,7 @@ Task<Result<void>> Channel::writable() {
 Task<Result<void>> Channel::send(std::string_view first, std::string_view second, Flush flush) {
   const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (flush == Flush::more_follows ? MSG_MORE : 0);
   while (!first.empty() || !second.empty()) {
+    if (aborted_) co_return ended();
     std::array<iovec, 2> parts{{{const_cast<char*>(first.data()), first.size()},
                                 {const_cast<char*>(second.data()), second.size()}}};
     msghdr message{};

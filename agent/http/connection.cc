@@ -54,6 +54,9 @@ Task<void> Connection::run() {
       co_await linger();
       co_return;
     }
+    // A client that sends its requests ahead never makes us wait: others have their turn in
+    // between.
+    co_await channel_.yield();
   }
 }
 

@@ -1,5 +1,6 @@
 #include "agent/http/routes.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
@@ -22,6 +23,18 @@ Route named(RouteKind kind, std::string_view name) {
   if (name.empty() || name.find('/') != std::string_view::npos) return route;
   route.kind = kind;
   route.name = name;
+  return route;
+}
+
+/// `<token>`, or `<token>/user-data` and the like: cloud-init's seed asks below its URL.
+Route kickstart_route(std::string_view rest) {
+  constexpr std::array<std::string_view, 3> kSeedFiles{"user-data", "meta-data", "vendor-data"};
+  const auto slash = rest.find('/');
+  if (slash == std::string_view::npos) return named(RouteKind::kickstart, rest);
+  const std::string_view file = rest.substr(slash + 1);
+  if (std::find(kSeedFiles.begin(), kSeedFiles.end(), file) == kSeedFiles.end()) return {};
+  Route route = named(RouteKind::kickstart, rest.substr(0, slash));
+  if (route.kind != RouteKind::none) route.name = rest;
   return route;
 }
 
@@ -93,7 +106,7 @@ Route find_route(const Target& target) {
   if (first == "boot" && !rest.empty()) return machine_route(rest);
   if (first == "t") return tree_route(rest);
   if (first == "images") return image_route(rest);
-  if (first == "ks") return named(RouteKind::kickstart, rest);
+  if (first == "ks") return kickstart_route(rest);
   if (first == "a") return below(RouteKind::asset, rest);
   if (first == "v1") return v1_route(rest);
   return below(RouteKind::loader, target.path);

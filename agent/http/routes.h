@@ -18,7 +18,7 @@ enum class RouteKind : std::uint8_t {
   machine_script,  ///< /boot/<mac>.ipxe: `name` is the normalised MAC
   tree,            ///< /t/<manifest hex>/<path>
   image,           ///< /images/<name>/<path>
-  kickstart,       ///< /ks/<token>: `name`
+  kickstart,       ///< /ks/<token>, or /ks/<token>/<file of cloud-init's seed>: `name`
   asset,           ///< /a/<path>
   event,           ///< /v1/event/<token>: `name`
   health,          ///< /v1/health

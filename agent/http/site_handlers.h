@@ -31,7 +31,7 @@ struct ScriptRequest {
 };
 
 struct KickstartRequest {
-  std::string token;
+  std::string token;  ///< behind it may stand a file of cloud-init's seed: `<token>/user-data`
   std::string client;
   std::vector<std::string> macs;  ///< of X-RHN-Provisioning-MAC-*, normalised
   std::string serial;             ///< of X-System-Serial-Number, or empty
@@ -79,7 +79,7 @@ class SiteHandlers {
   virtual Task<std::string> boot_script(ScriptRequest request) = 0;
   /// The same with `entry=NAME`. Errors: not_found, unavailable.
   virtual Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) = 0;
-  /// GET /ks/<token>. Errors: not_found, denied, unavailable.
+  /// GET /ks/<token>, /ks/<token>/user-data. Errors: not_found, denied, unavailable.
   virtual Task<Result<std::string>> kickstart(KickstartRequest request) = 0;
   /// GET or POST /v1/event/<token>. Errors: not_found.
   virtual Task<Result<void>> event(EventRequest request) = 0;

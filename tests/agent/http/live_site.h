@@ -49,11 +49,13 @@ class EchoingSite final : public SiteHandlers {
     if (request.token == "busy") co_return fail(Errc::unavailable, "installs: too many");
     std::string text = "# " + request.client + ' ' + request.server + ' ' + request.serial;
     for (const std::string& mac : request.macs) text += ' ' + mac;
+    if (request.token.find('/') != std::string::npos) text += "of " + request.token;
     co_return text + '\n';
   }
   Task<Result<void>> event(EventRequest request) override {
     if (request.token == "expired") co_return fail(Errc::not_found, "token: expired");
     events.with([&](auto& all) { all.push_back(request); });
+    if (on_event) on_event();
     co_return Result<void>();
   }
   void fetched(std::string_view client, const CatalogFile& file) override {
@@ -74,6 +76,7 @@ class EchoingSite final : public SiteHandlers {
 
   Guarded<std::vector<std::string>> fetches;
   Guarded<std::vector<EventRequest>> events;
+  std::function<void()> on_event;  ///< on the loop
 };
 
 enum class StoreKind {
@@ -122,11 +125,17 @@ class LiveSite {
   }
   void stop() {
     if (!thread_.joinable()) return;
-    on_loop([this] { server_->stop(); });
+    if (!ended_) on_loop([this] { server_->stop(); });
     thread_.join();  // the loop runs out of work
     disk_.join();
     EXPECT_EQ(server_->connections(), 0u);
     server_.reset();
+  }
+  Loop& loop() { return loop_; }
+  /// On the loop, before stop().
+  void end_connections() {
+    ended_ = true;
+    server_->stop();
   }
   void on_loop(const std::function<void()>& job) {
     std::promise<void> done;
@@ -189,6 +198,7 @@ class LiveSite {
   std::unique_ptr<HttpServer> server_;
   std::uint16_t port_ = 0;
   std::thread thread_;
+  bool ended_ = false;
 };
 
 }  // namespace farboot

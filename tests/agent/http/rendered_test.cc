@@ -68,6 +68,14 @@ TEST_F(Rendered, FactsAreBounded) {
   EXPECT_THAT(answer.body, HasSubstr('|' + std::string(kFactBytesMax, 'x') + '|'));
 }
 
+TEST_F(Rendered, KickstartIsASeedForCloudInitToo) {
+  for (const std::string file : {"user-data", "meta-data", "vendor-data"}) {
+    EXPECT_EQ(client_->get("/ks/token/" + file).body,
+              "# 127.0.0.1 " + server_ + " of token/" + file + "\n");
+  }
+  EXPECT_EQ(client_->get("/ks/token/network-config").status, 404);
+}
+
 TEST_F(Rendered, KickstartSeesWhatTheInstallerSaysOfItself) {
   const Answer answer = client_->get("/ks/token",
                                      "X-RHN-Provisioning-MAC-0: eth0 52:54:00:AA:BB:CC\r\n"
