@@ -30,8 +30,10 @@ do_fuzz() {
 # ./dev bench [NAME...]: the programs tests/bench/*_bench.cc (and scripts *_bench.sh beside them), optimised.
 do_bench() {
   local names=("$@") name found=
-  do_deps build test bench
-  build_tree release-tests
+  do_deps build test bench demo
+  # shellcheck disable=SC2046
+  build_tree release-tests farboot-controller farboot-agent farboot \
+    $(sed -n 's/^farboot_bench(\([a-z_]*\).*/\1/p' tests/bench/CMakeLists.txt)
   if [ ${#names[@]} = 0 ]; then
     for name in tests/bench/*_bench.cc tests/bench/*_bench.sh; do
       [ -f "$name" ] || continue

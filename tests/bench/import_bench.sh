@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # import_bench.sh BIN [ISO]: import of an ISO into a pack store beside sha256sum of the same file, interleaved.
-# Without ISO one of MB megabytes (default 1024) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
+# Without ISO one of MB megabytes (default 4096) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 iso=${2:-}
-mb=${MB:-1024}
+mb=${MB:-4096}
 work=$(mktemp -d -p "${FOLDER:-/var/tmp}" farboot-import-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
@@ -37,9 +37,12 @@ size=$(stat -c %s "$iso")
 sha256=$(sha256sum "$iso" | cut -d' ' -f1) # warms the page cache too
 for round in 1 2 3; do
   mkdir "$work/store$round"
-  echo "round $round: sha256sum $(seconds sha256sum "$iso") s for $size bytes"
-  echo "round $round: import"
-  "$bin/bench_import" "$iso" "$work/store$round" 2>/dev/null
+  hashed=$(seconds sha256sum "$iso")
+  imported=$("$bin/bench_import" "$iso" "$work/store$round" 2>/dev/null)
+  echo "round $round: sha256sum $hashed s for $size bytes; import:"
+  echo "$imported"
+  # shellcheck disable=SC2016
+  awk -v hashed="$hashed" '/^first/ { for (i = 1; i < NF; i++) if ($i == "in") printf "  first import at %.0f %% of the rate of sha256sum\n", 100 * hashed / $(i + 1) }' <<<"$imported"
   rm -rf "$work/store$round"
 done
 mkdir "$work/store4"

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""The agent's memory while it stages one release and serves another, how long it takes to start, and how much of a
+1 Gbit/s line it fills, beside nginx.
+
+  agent_bench.py BIN_DIR [--megabytes N] [--clients N]
+
+In a virtual site: N megabytes are active and fetched by so many clients without pause, while a second release of as many
+new bytes is staged and activated. Then kill -9 and a start with all of it on the disk. Then the pi's port is shaped to
+1 Gbit/s and 50 clients fetch, from the agent and from nginx in turns. Prints one line of JSON."""
+import argparse
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from farboot_lab import fleet, isolate  # noqa: E402
+from farboot_lab.site import Stage      # noqa: E402
+
+STARTS = 5
+LINK_CLIENTS, LINK_ROUNDS, LINK_SECONDS = 50, 3, 6
+LINK_BYTES_PER_SECOND = 1e9 / 8 * 1448 / 1514      # what TCP can carry over frames of 1514 bytes
+NGINX = """daemon off; worker_processes 2; pid {work}/nginx.pid; error_log {work}/nginx.log crit; user root;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000;
+  open_file_cache max=2000; types {{ }} default_type application/octet-stream;
+  client_body_temp_path {work}; proxy_temp_path {work}; fastcgi_temp_path {work}; uwsgi_temp_path {work}; scgi_temp_path {work};
+  server {{ listen 8080; root {root}; }}
+}}
+"""
+TREEINFO = ("[general]\nfamily = Bench\nversion = {}\narch = x86_64\n"
+            "[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n")
+
+
+def make_image(folder, version, megabytes):
+    """Packages of 1 to 5 MB that nothing compresses."""
+    for name in ("vmlinuz", "initrd.img"):
+        fleet.write(os.path.join(folder, "images", "pxeboot", name), f"{name} {version}\n")
+    fleet.write(os.path.join(folder, ".treeinfo"), TREEINFO.format(version))
+    source, left, paths = random.Random(version), megabytes << 20, []
+    os.makedirs(os.path.join(folder, "Packages"))
+    while left > 0:
+        size = min(left, source.randrange(1 << 20, 5 << 20))
+        paths.append((f"Packages/{len(paths)}.rpm", size))
+        with open(os.path.join(folder, paths[-1][0]), "wb") as file:
+            file.write(source.randbytes(size))
+        left -= size
+    return paths
+
+
+def status_kb(pid, key):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key + ":"))
+
+
+def agent_pid(stage):
+    """The daemon runs in place of `ip netns exec`."""
+    return stage.agent.daemon.process.pid
+
+
+def switch_entry(folder, old, new):
+    path = os.path.join(folder, "fleet.yaml")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    fleet.write(path, text.replace(old, new))
+
+
+def load(options, stage, work, paths, clients, seconds, port=80, prefix="/images/centos7@1708"):
+    """http_load on the site's router, as a Popen."""
+    listed = os.path.join(work, f"paths-{port}")
+    fleet.write(listed, "".join(f"{prefix}/{path} {size}\n" for path, size in paths))
+    return subprocess.Popen(["ip", "netns", "exec", stage.net.router_netns, os.path.join(options.bin, "http_load"),
+                             f"{stage.net.pi}:{port}", listed, str(clients), "--seconds", str(seconds)],
+                            stdout=subprocess.PIPE, text=True)
+
+
+def stage_and_serve(options, stage, work):
+    first, second = os.path.join(work, "first"), os.path.join(work, "second")
+    paths = make_image(first, 1, options.megabytes)
+    make_image(second, 2, options.megabytes)
+    folder = fleet.write_fleet(os.path.join(work, "fleet"))
+    stage.bring_up(first, folder)
+    stage.controller.cli("image", "import", second, "--name", "centos7", "--tag", "1804", timeout=3600)
+    switch_entry(folder, "centos7@1708", "centos7@1804")
+    stage.controller.cli("apply", folder)
+    clients = load(options, stage, work, paths, options.clients, 3600)
+    began = time.monotonic()
+    try:
+        stage.roll_out("r2", timeout=3600)
+    finally:
+        clients.kill()
+        clients.wait()
+    pid = agent_pid(stage)
+    return {"staged_and_served_seconds": round(time.monotonic() - began, 1), "peak_rss_mb": round(status_kb(pid, "VmHWM") / 1024, 1),
+            "anonymous_rss_mb": round(status_kb(pid, "RssAnon") / 1024, 1)}
+
+
+def starts(stage):
+    seconds = []
+    for _ in range(STARTS):
+        stage.agent.daemon.kill()
+        began = time.monotonic()
+        stage.agent.daemon.start()
+        seconds.append(time.monotonic() - began)
+    return {"start_to_serving_seconds": [round(s, 2) for s in sorted(seconds)]}
+
+
+def share_of_link(options, stage, work):
+    second = os.path.join(work, "second")
+    paths = [(f"Packages/{name}", os.path.getsize(os.path.join(second, "Packages", name)))
+             for name in sorted(os.listdir(os.path.join(second, "Packages")))[:150]]
+    config = os.path.join(work, "nginx.conf")
+    fleet.write(config, NGINX.format(work=work, root=second))
+    nginx = subprocess.Popen(["ip", "netns", "exec", stage.net.pi_netns, "nginx", "-p", work, "-c", config])
+    servers = {"nginx": (8080, ""), "farboot": (80, "/images/centos7@1804")}
+    shares = {name: [] for name in servers}
+    try:
+        for measured in range(LINK_ROUNDS + 1):             # the first round warms the page cache, unshaped
+            if measured == 1:
+                stage.net.sh("shape", "lan", "1gbit")
+            for name, (port, prefix) in servers.items():
+                out, _ = load(options, stage, work, paths, LINK_CLIENTS, LINK_SECONDS, port, prefix).communicate()
+                if measured > 0:
+                    shares[name].append(json.loads(out)["mb_per_second"] * 1e6 / LINK_BYTES_PER_SECOND)
+    finally:
+        nginx.terminate()
+        nginx.wait()
+    return {f"share_of_1gbit_{name}": round(statistics.median(values), 4) for name, values in shares.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bin")
+    parser.add_argument("--megabytes", type=int, default=1024, help="of each release")
+    parser.add_argument("--clients", type=int, default=16)
+    options = parser.parse_args()
+    isolate.isolate()
+    options.bin = os.path.abspath(options.bin)
+    work = tempfile.mkdtemp(prefix="farboot-agent-bench-", dir="/var/tmp")
+    try:
+        with Stage(os.path.join(work, "stage"), options.bin) as stage:
+            result = {"release_mb": options.megabytes, "clients": options.clients, **stage_and_serve(options, stage, work),
+                      **starts(stage), **share_of_link(options, stage, work)}
+        print(json.dumps(result))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
