@@ -61,9 +61,9 @@ SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool
 
 CatalogFile SiteFiles::find(std::string_view path) const {
   const auto active = catalog_.active();
-  auto target = parse_target("/" + std::string(path));
-  if (!target) return {};
-  const Route route = find_route(*target);
+  // The name as it stands: in TFTP `%`, `?` and `#` are bytes like others.
+  const Target target{.path = std::string(path), .directory = false, .query = {}};
+  const Route route = find_route(target);
   if (route.kind == RouteKind::tree) return catalog_.find_tree(route.tree, route.path);
   if (active == nullptr) return {};
   const auto within = [&](const std::optional<Digest>& manifest) {

@@ -9,7 +9,11 @@
 namespace farboot {
 namespace {
 
-constexpr std::uint64_t kTimeoutSecondsMax = 255;  // RFC 2349
+/// RFC 2349 knows up to 255. A client that asks for more than we would ever wait gets our own
+/// timing: its session would else be held for minutes by one lost packet, or by one that was
+/// forged.
+constexpr std::uint64_t kTimeoutSecondsMax = 8;
+constexpr int kFirstResendsInSilence = 3;          ///< before a client counts as gone
 constexpr std::uint64_t kWindowBlocksMax = 65535;  // RFC 7440
 
 /// Sets what the option is about in `transfer`; the value to answer, nullopt: leave it out.
@@ -28,7 +32,10 @@ std::optional<std::uint64_t> grant(std::string_view name, std::uint64_t asked,
     return transfer.window_blocks;
   }
   if (name == "timeout" && asked >= 1 && asked <= kTimeoutSecondsMax) {
-    transfer.timing.first_resend = Seconds(asked);
+    TftpTiming& timing = transfer.timing;
+    timing.first_resend = Seconds(asked);
+    timing.silence_max =
+        std::max(timing.silence_max, Milliseconds(kFirstResendsInSilence * timing.first_resend));
     return asked;
   }
   return std::nullopt;

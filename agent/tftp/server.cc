@@ -14,6 +14,7 @@
 #include "agent/tftp/session_peer.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 
 namespace farboot {
 namespace {
@@ -24,7 +25,14 @@ constexpr std::size_t kManySessions = 64;  ///< from here on each reads ahead le
 constexpr std::size_t kPieceBytesMany = 64 * 1024;
 constexpr unsigned kPortTriesMax = 64;
 constexpr Milliseconds kStalled{2000};  ///< a client silent for so long may have started again
-constexpr Seconds kLimitLogInterval{60};
+
+/// Lines that anyone on the network can cause.
+struct Lines {
+  LogLimit limited{1, Seconds(60)};
+  LogLimit rejected;
+  LogLimit refused;
+  LogLimit lost;
+};
 
 using ClientKey = std::pair<Ipv4, std::uint16_t>;
 
@@ -34,6 +42,8 @@ struct Session {
   std::string path;
   std::unique_ptr<TftpSessionPeer> peer;
   SteadyTime began;
+  SteadyTime repeated;  ///< our first packet went out again
+  unsigned repeats = 0;
   bool delivered = false;
 };
 
@@ -71,7 +81,9 @@ struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   void on_packet(ByteView packet, const UdpArrival& arrival);
   void on_request(ByteView packet, const UdpArrival& arrival);
   bool joins_session(ByteView packet, const ClientKey& client);
+  void repeat_first(Session& session);
   bool within_limits(const ClientKey& client);
+  bool make_room();
   Result<std::unique_ptr<TftpSessionPeer>> open_peer(const TftpParties& parties);
   void refuse(const UdpArrival& arrival, tftp::ErrorCode code, std::string_view why);
   void finish(const Session& session, const Result<std::uint64_t>& sent);
@@ -84,7 +96,7 @@ struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   std::map<ClientKey, std::shared_ptr<Session>> sessions;
   Counters counters;
   unsigned next_port = 0;
-  std::optional<SteadyTime> limit_logged;
+  Lines lines;
   bool stopped = false;
 };
 
@@ -145,6 +157,7 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
   session->path = std::move(*path);
   session->peer = std::move(*peer);
   session->began = system_clock().steady();
+  session->repeated = session->began;
   sessions[client] = session;
   const std::uint32_t fitting =
       std::max(facts->mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
@@ -167,7 +180,7 @@ bool TftpServer::Impl::joins_session(ByteView packet, const ClientKey& client) {
       std::equal(packet.begin(), packet.end(), session.request.begin(), session.request.end());
   if (same && !session.delivered) {
     if (!session.peer->answered()) {
-      session.peer->resend_first();
+      repeat_first(session);
       return true;
     }
     if (session.peer->heard_within(kStalled)) return true;  // a packet that was long on its way
@@ -177,18 +190,50 @@ bool TftpServer::Impl::joins_session(ByteView packet, const ClientKey& client) {
   return false;
 }
 
+/// A forged request costs its victim one packet of ours, however often it is repeated.
+void TftpServer::Impl::repeat_first(Session& session) {
+  const SteadyTime now = system_clock().steady();
+  if (session.repeats >= options.repeats_max || now - session.repeated < options.repeat_gap) {
+    ++counters.dropped;
+    return;
+  }
+  ++session.repeats;
+  session.repeated = now;
+  session.peer->resend_first();
+}
+
+/// Ends the session that waits longest for its client's first answer. False: there is none.
+bool TftpServer::Impl::make_room() {
+  auto oldest = sessions.end();
+  for (auto at = sessions.begin(); at != sessions.end(); ++at) {
+    if (at->second->peer->answered()) continue;
+    if (oldest == sessions.end() || at->second->began < oldest->second->began) oldest = at;
+  }
+  if (oldest == sessions.end()) return false;
+  ++counters.displaced;
+  oldest->second->peer->close();
+  sessions.erase(oldest);
+  return true;
+}
+
 bool TftpServer::Impl::within_limits(const ClientKey& client) {
   const auto first = sessions.lower_bound({client.first, 0});
   const auto last = sessions.upper_bound({client.first, 0xffff});
   const auto own = static_cast<std::size_t>(std::distance(first, last));
-  if (sessions.size() < options.sessions_max && own < options.sessions_per_client_max) return true;
+  const auto unanswered = static_cast<std::size_t>(
+      std::count_if(sessions.begin(), sessions.end(),
+                    [](const auto& item) { return !item.second->peer->answered(); }));
+  const bool full = sessions.size() >= options.sessions_max;
+  if (own < options.sessions_per_client_max) {
+    if (!full && unanswered < options.sessions_unanswered_max) return true;
+    if (make_room()) return true;
+  }
   // No ERROR: the client would give up where its next try in a second may find a place.
   ++counters.dropped;
   const SteadyTime now = system_clock().steady();
-  if (!limit_logged || now - *limit_logged >= kLimitLogInterval) {
-    limit_logged = now;
+  if (const auto left_out = lines.limited.take(now)) {
     log::warn("tftp.limited", log::kv("client", text(client)), log::kv("sessions", sessions.size()),
-              log::kv("of_client", own));
+              log::kv("of_client", own), log::kv("left_out", *left_out));
   }
   return false;
 }
@@ -212,7 +257,9 @@ void TftpServer::Impl::refuse(const UdpArrival& arrival, tftp::ErrorCode code,
                               std::string_view why) {
   ++counters.refused;
   const ClientKey client{arrival.source, arrival.source_port};
-  log::info("tftp.rejected", log::kv("client", text(client)), log::kv("why", why));
+  if (const auto left_out = lines.rejected.take(system_clock().steady()))
+    log::info("tftp.rejected", log::kv("client", text(client)), log::kv("why", why),
+              log::kv("left_out", *left_out));
   const UdpRoute route{
       .to = client.first, .to_port = client.second, .from = arrival.local, .interface = 0};
   if (auto sent = socket->send(tftp::encode_error(code, error_text(code)), route); !sent)
@@ -251,8 +298,8 @@ Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
 }
 
 void TftpServer::Impl::finish(const Session& session, const Result<std::uint64_t>& sent) {
-  const auto took =
-      std::chrono::duration_cast<Milliseconds>(system_clock().steady() - session.began);
+  const SteadyTime now = system_clock().steady();
+  const auto took = std::chrono::duration_cast<Milliseconds>(now - session.began);
   if (sent) {
     ++counters.sent;
     counters.sent_bytes += *sent;
@@ -267,13 +314,15 @@ void TftpServer::Impl::finish(const Session& session, const Result<std::uint64_t
                log::kv("path", session.path), log::kv("why", error.what));
   } else if (error.code == Errc::timeout) {
     ++counters.lost;
-    log::info("tftp.lost", log::kv("client", text(session.client)), log::kv("path", session.path),
-              log::kv("why", error.what));
+    if (const auto left_out = lines.lost.take(now))
+      log::info("tftp.lost", log::kv("client", text(session.client)), log::kv("path", session.path),
+                log::kv("why", error.what), log::kv("left_out", *left_out));
   } else {
     ++counters.refused;
-    log::info("tftp.refused", log::kv("client", text(session.client)),
-              log::kv("path", session.path), log::kv("code", to_string(error.code)),
-              log::kv("why", error.what));
+    if (const auto left_out = lines.refused.take(now))
+      log::info("tftp.refused", log::kv("client", text(session.client)),
+                log::kv("path", session.path), log::kv("code", to_string(error.code)),
+                log::kv("why", error.what), log::kv("left_out", *left_out));
   }
 }
 

@@ -28,6 +28,12 @@ struct TftpServerOptions {
   std::uint32_t window_blocks_max = 64;
   std::size_t sessions_max = 512;
   std::size_t sessions_per_client_max = 64;
+  /// Of clients that never answered: who asked may have been forged. Beyond it the oldest gives
+  /// way.
+  std::size_t sessions_unanswered_max = 128;
+  /// A client that repeats its request gets our first packet again: so often, and so far apart.
+  Milliseconds repeat_gap{500};
+  unsigned repeats_max = 5;
   TftpTiming timing;
 };
 
@@ -36,11 +42,12 @@ class TftpServer {
  public:
   struct Counters {
     std::uint64_t requests = 0;
-    std::uint64_t sent = 0;     ///< files acknowledged to their last block
-    std::uint64_t aborted = 0;  ///< ended by the client's ERROR, mostly size probes
-    std::uint64_t refused = 0;  ///< answered with ERROR
-    std::uint64_t lost = 0;     ///< client fell silent
-    std::uint64_t dropped = 0;  ///< malformed, or beyond a limit
+    std::uint64_t sent = 0;       ///< files acknowledged to their last block
+    std::uint64_t aborted = 0;    ///< ended by the client's ERROR, mostly size probes
+    std::uint64_t refused = 0;    ///< answered with ERROR
+    std::uint64_t lost = 0;       ///< client fell silent
+    std::uint64_t dropped = 0;    ///< malformed, or beyond a limit
+    std::uint64_t displaced = 0;  ///< never answered, and gave way to newer ones
     std::uint64_t sent_bytes = 0;
   };
 

@@ -65,6 +65,11 @@ class UdpClient {
                       .from = Ipv4{ntohl(source.sin_addr.s_addr)},
                       .from_port = ntohs(source.sin_port)};
   }
+  /// True if a message is there already; does not wait.
+  bool waiting() const {
+    char byte;
+    return ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+  }
   std::uint16_t port() const {
     sockaddr_in own{};
     socklen_t length = sizeof own;

@@ -92,6 +92,16 @@ TEST_F(SiteFilesTest, ServesTheSamePathsAsHttp) {
   EXPECT_EQ(fetch("ks/0123").error().code, Errc::not_found);
 }
 
+/// Nothing in a TFTP name is an escape, a query or a fragment.
+TEST_F(SiteFilesTest, TakesNamesAsTheyStand) {
+  Release release;
+  release.number = 1;
+  release.assets = tree("50%25 off?#1.efi", "odd");
+  activate(release);
+  EXPECT_EQ(*fetch("a/50%25 off?#1.efi"), "odd");
+  EXPECT_EQ(fetch("a/50%2525 off%3F%231.efi").error().code, Errc::not_found);
+}
+
 TEST_F(SiteFilesTest, GivesTheFirstScriptWithTheAddressTheClientReached) {
   activate(release_with_loader());
   EXPECT_EQ(*fetch("boot.ipxe"), "chain http://10.0.0.2:8080");

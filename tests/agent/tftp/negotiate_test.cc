@@ -56,6 +56,25 @@ TEST(TftpNegotiate, EchoesTheTimeoutAndUsesIt) {
   EXPECT_EQ(terms.timing.first_resend, Seconds(5));
 }
 
+/// A minute between two packets would hold a session for minutes; the client copes without.
+TEST(TftpNegotiate, LeavesOutATimeoutLongerThanWeWouldWait) {
+  for (const char* value : {"9", "60", "255"}) {
+    const auto terms = ask({{"timeout", value}, {"tsize", "0"}});
+    EXPECT_THAT(terms.oack, ElementsAre(tftp::Option{"tsize", "1000"})) << value;
+    EXPECT_EQ(terms.timing.first_resend, TftpTiming().first_resend);
+  }
+  EXPECT_THAT(ask({{"timeout", "8"}}).oack, ElementsAre(tftp::Option{"timeout", "8"}));
+}
+
+TEST(TftpNegotiate, IsAsPatientAsTheTimeoutAsksFor) {
+  tftp::Request request;
+  request.path = "x";
+  request.options = {{"timeout", "8"}};
+  TftpCaps caps;
+  caps.timing.silence_max = Seconds(10);
+  EXPECT_EQ(negotiate(request, 1, caps).timing.silence_max, Seconds(24));
+}
+
 TEST(TftpNegotiate, TellsTheSizeOfAnEmptyFile) {
   EXPECT_THAT(ask({{"tsize", "0"}}, 0).oack, ElementsAre(tftp::Option{"tsize", "0"}));
 }
