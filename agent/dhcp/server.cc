@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "agent/dhcp/rate_limit.h"
 #include "agent/loop.h"
@@ -17,6 +19,7 @@
 #include "agent/net/udp_socket.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 
 namespace farboot {
 namespace {
@@ -26,7 +29,6 @@ namespace asio = boost::asio;
 constexpr std::size_t kPacketBytesMax = 2048;  ///< fits every frame a client may send
 constexpr int kPacketsPerTurn = 64;            ///< then others on the loop get theirs
 constexpr std::size_t kSilencesRemembered = 1024;
-constexpr Seconds kRateLogInterval{60};
 constexpr std::uint16_t kClientPort = 68;
 
 /// What a socket listens to.
@@ -42,6 +44,15 @@ struct Listener {
   std::unique_ptr<DatagramSocket> socket;
   Readiness ready;
   Listens listens;
+};
+
+/// Lines that anyone on the network can cause. A rack that powers on is a few for each machine.
+struct Lines {
+  LogLimit answered{2000, Milliseconds(100)};
+  LogLimit observed{2000, Milliseconds(100)};
+  LogLimit silent{500};
+  LogLimit send_failed;
+  LogLimit limited{1, Seconds(60)};
 };
 
 std::string kind_text(const dhcp::Reply& reply) {
@@ -70,6 +81,8 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
         rate(options.answers_per_second_max, options.answers_per_client_second_max) {}
 
   Result<void> bind();
+  Result<void> bind_all();
+  void begin();
   Result<void> listen(const UdpBinding& binding, Listens what);
   Result<void> listen_to_broadcasts();
   void rescan();
@@ -79,6 +92,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
 
   static Task<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<Listener> listener);
   static Task<void> watch_interfaces(std::shared_ptr<Impl> self);
+  static Task<void> bind_later(std::shared_ptr<Impl> self);
   void on_packet(const Listener& listener, ByteView bytes, const UdpArrival& arrival);
   void answer(const Listener& listener, const dhcp::Packet& request, const dhcp::Reply& reply,
               const Interface& interface, Ipv4 from);
@@ -94,10 +108,12 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   std::vector<std::shared_ptr<Listener>> listeners;
   UniqueFd watch_fd;
   std::optional<Readiness> watch;
+  asio::steady_timer retry{loop};
+  std::string trouble;
   bool stopped = false;
   Counters counters;
   std::set<std::pair<Mac, dhcp::Why>> silences_logged;
-  std::optional<SteadyTime> limit_logged;
+  Lines lines;
 };
 
 Result<void> DhcpServer::Impl::listen(const UdpBinding& binding, Listens what) {
@@ -122,6 +138,15 @@ Result<void> DhcpServer::Impl::listen_to_broadcasts() {
 
 Result<void> DhcpServer::Impl::bind() {
   if (options.mode == DhcpMode::off) return {};
+  auto bound = bind_all();
+  const std::string why = bound ? std::string() : bound.error().what;
+  if (!bound) listeners.clear();
+  if (!bound && why != trouble) log::error("dhcp.bind_failed", log::kv("error", why));
+  trouble = why;
+  return bound;
+}
+
+Result<void> DhcpServer::Impl::bind_all() {
   auto changes = open_interface_watch();
   if (!changes) return changes.error();
   watch_fd = std::move(*changes);
@@ -144,6 +169,26 @@ Result<void> DhcpServer::Impl::bind() {
             log::kv("port", port_of(Listens::broadcasts)),
             log::kv("pxe_port", port_of(Listens::boot)), log::kv("relays", alone ? "yes" : "no"));
   return {};
+}
+
+/// Others keep the ports, or we may not have them yet: the site's other servers serve meanwhile.
+Task<void> DhcpServer::Impl::bind_later(std::shared_ptr<Impl> self) {
+  while (!self->stopped) {
+    self->retry.expires_after(self->options.bind_retry);
+    boost::system::error_code ignored;
+    co_await self->retry.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (self->stopped) co_return;
+    if (!self->bind()) continue;
+    self->begin();
+    co_return;
+  }
+}
+
+void DhcpServer::Impl::begin() {
+  for (const auto& listener : listeners)
+    spawn(loop, "dhcp.serve", serve(shared_from_this(), listener));
+  watch.emplace(loop, watch_fd.get());
+  spawn(loop, "dhcp.watch_interfaces", watch_interfaces(shared_from_this()));
 }
 
 void DhcpServer::Impl::rescan() {
@@ -241,10 +286,13 @@ void DhcpServer::Impl::on_packet(const Listener& listener, ByteView bytes,
 void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& request,
                               const dhcp::Reply& reply, const Interface& interface, Ipv4 from) {
   const bool offer = reply.type == dhcp::MessageType::offer;
+  const SteadyTime now = system_clock().steady();
   if (options.mode == DhcpMode::observe) {
-    log::info("dhcp.observed", log::kv("mac", request.mac().to_string()),
-              log::kv("interface", interface.name), log::kv("would", dhcp::to_string(reply.type)),
-              log::kv("client", kind_text(reply)), log::kv("file", reply.boot_file));
+    if (const auto left_out = lines.observed.take(now))
+      log::info("dhcp.observed", log::kv("mac", request.mac().to_string()),
+                log::kv("interface", interface.name), log::kv("would", dhcp::to_string(reply.type)),
+                log::kv("client", kind_text(reply)), log::kv("file", reply.boot_file),
+                log::kv("left_out", *left_out));
     return;
   }
   const UdpRoute route{
@@ -255,15 +303,18 @@ void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& requ
       .interface = reply.to == Ipv4::broadcast() ? interface.index : 0};
   if (auto sent = listener.socket->send(reply.packet, route); !sent) {
     ++counters.send_failed;
-    log::warn("dhcp.send_failed", log::kv("mac", request.mac().to_string()),
-              log::kv("interface", interface.name), log::kv("error", sent.error().what));
+    if (const auto left_out = lines.send_failed.take(now))
+      log::warn("dhcp.send_failed", log::kv("mac", request.mac().to_string()),
+                log::kv("interface", interface.name), log::kv("error", sent.error().what),
+                log::kv("left_out", *left_out));
     return;
   }
   ++(offer ? counters.offers : counters.acks);
-  log::info("dhcp.answered", log::kv("mac", request.mac().to_string()),
-            log::kv("interface", interface.name), log::kv("type", dhcp::to_string(reply.type)),
-            log::kv("client", kind_text(reply)), log::kv("from", from.to_string()),
-            log::kv("file", reply.boot_file));
+  if (const auto left_out = lines.answered.take(now))
+    log::info("dhcp.answered", log::kv("mac", request.mac().to_string()),
+              log::kv("interface", interface.name), log::kv("type", dhcp::to_string(reply.type)),
+              log::kv("client", kind_text(reply)), log::kv("from", from.to_string()),
+              log::kv("file", reply.boot_file), log::kv("left_out", *left_out));
 }
 
 /// Plain DHCP is only counted. A PXE client we leave alone is worth one line for each reason.
@@ -285,18 +336,20 @@ void DhcpServer::Impl::stay_silent(const dhcp::Packet& request, const Interface&
   }
   if (silences_logged.size() >= kSilencesRemembered) silences_logged.clear();
   if (!silences_logged.emplace(request.mac(), why).second) return;
+  const auto left_out = lines.silent.take(system_clock().steady());
+  if (!left_out) return;
   const auto archs = request.architectures();
   log::info("dhcp.silent", log::kv("mac", request.mac().to_string()),
             log::kv("interface", interface.name), log::kv("why", dhcp::to_string(why)),
-            log::kv("arch", archs.empty() ? "none" : std::to_string(archs.front())));
+            log::kv("arch", archs.empty() ? "none" : std::to_string(archs.front())),
+            log::kv("left_out", *left_out));
 }
 
 bool DhcpServer::Impl::within_rate(const Mac& client) {
   const SteadyTime now = system_clock().steady();
   if (rate.take(client, now)) return true;
   ++counters.limited;
-  if (!limit_logged || now - *limit_logged >= kRateLogInterval) {
-    limit_logged = now;
+  if (lines.limited.take(now)) {
     log::warn("dhcp.limited", log::kv("mac", client.to_string()),
               log::kv("dropped_since_start", counters.limited));
   }
@@ -313,14 +366,15 @@ Result<void> DhcpServer::bind() { return impl_->bind(); }
 
 void DhcpServer::start() {
   if (impl_->options.mode == DhcpMode::off) return;
-  for (const auto& listener : impl_->listeners)
-    spawn(impl_->loop, "dhcp.serve", Impl::serve(impl_, listener));
-  impl_->watch.emplace(impl_->loop, impl_->watch_fd.get());
-  spawn(impl_->loop, "dhcp.watch_interfaces", Impl::watch_interfaces(impl_));
+  if (impl_->listeners.empty())
+    spawn(impl_->loop, "dhcp.bind_later", Impl::bind_later(impl_));
+  else
+    impl_->begin();
 }
 
 void DhcpServer::stop() {
   impl_->stopped = true;
+  impl_->retry.cancel();
   for (const auto& listener : impl_->listeners) listener->ready.close();
   impl_->listeners.clear();
   if (impl_->watch) impl_->watch->close();
@@ -332,6 +386,7 @@ void DhcpServer::set_policy(dhcp::Policy policy) {
 }
 
 Ipv4 DhcpServer::address() const { return impl_->first_address(); }
+const std::string& DhcpServer::trouble() const { return impl_->trouble; }
 std::uint16_t DhcpServer::dhcp_port() const { return impl_->port_of(Listens::broadcasts); }
 std::uint16_t DhcpServer::pxe_port() const { return impl_->port_of(Listens::boot); }
 const DhcpServer::Counters& DhcpServer::counters() const { return impl_->counters; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/dhcp/decide.h"
+#include "common/base/clock.h"
 #include "common/base/result.h"
 
 namespace boost::asio {
@@ -34,6 +35,7 @@ struct DhcpServerOptions {
   /// Answers a second, to all clients together and to one.
   std::uint32_t answers_per_second_max = 5000;
   std::uint32_t answers_per_client_second_max = 20;
+  Milliseconds bind_retry{10'000};  ///< after ports could not be had
 };
 
 /// Everything on the loop. Counters only grow.
@@ -56,9 +58,9 @@ class DhcpServer {
   DhcpServer(const DhcpServer&) = delete;
   DhcpServer& operator=(const DhcpServer&) = delete;
 
-  /// Binds the ports. Errors: denied, conflict, unavailable.
+  /// Binds the ports, all or none. Errors: denied, conflict, unavailable.
   Result<void> bind();
-  /// Answers from now on; after bind().
+  /// Answers from now on; after bind(). If that failed, it is tried again until it does not.
   void start();
   void stop();
 
@@ -66,6 +68,8 @@ class DhcpServer {
 
   /// Our address on the first interface we answer on; zero if there is none. For the status page.
   Ipv4 address() const;
+  /// Why the ports are not open; empty: they are, or need not be.
+  const std::string& trouble() const;
   /// The ports bound: 0 in the options means any.
   std::uint16_t dhcp_port() const;
   std::uint16_t pxe_port() const;

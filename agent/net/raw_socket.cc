@@ -17,8 +17,6 @@
 namespace farboot {
 namespace {
 
-constexpr int kReceiveBufferBytes = 1 << 20;
-
 Error failed(std::string_view what, int error) {
   const Errc code = error == EACCES || error == EPERM ? Errc::denied : Errc::unavailable;
   return fail(code, "raw socket: {}: {}", what, std::generic_category().message(error));
@@ -50,7 +48,7 @@ Result<std::unique_ptr<RawSocket>> RawSocket::open(std::uint16_t port) {
   UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return failed("open", errno);
   if (!filter(fd.get(), port)) return failed("filter", errno);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
+  widen_receive_buffer(fd.get(), kReceiveRoomBytes);
   sockaddr_ll every{};
   every.sll_family = AF_PACKET;
   every.sll_protocol = htons(ETH_P_IP);

@@ -4,16 +4,16 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
+#include "common/base/log.h"
+
 namespace farboot {
 namespace {
-
-/// A rack that powers on sends its requests within one second.
-constexpr int kReceiveBufferBytes = 1 << 20;
 
 sockaddr_in to_sockaddr(Ipv4 address, std::uint16_t port) {
   sockaddr_in in{};
@@ -37,13 +37,28 @@ Error open_failed(const UdpBinding& binding, int error) {
 
 }  // namespace
 
+int widen_receive_buffer(int fd, int bytes) {
+  // The first needs CAP_NET_ADMIN; the second stops at net.core.rmem_max without a word.
+  if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) set(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  int doubled = 0;
+  socklen_t length = sizeof doubled;
+  if (::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &doubled, &length) != 0) return 0;
+  const int given = doubled / 2;  // socket(7): the kernel counts its own needs in
+  static std::atomic<bool> told = false;
+  if (given < bytes && !told.exchange(true)) {
+    log::warn("net.receive_buffer_small", log::kv("wanted_bytes", bytes),
+              log::kv("given_bytes", given), log::kv("raise", "net.core.rmem_max"));
+  }
+  return given;
+}
+
 Result<UdpSocket> UdpSocket::open(const UdpBinding& binding) {
   UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return open_failed(binding, errno);
   if (!set(fd.get(), IPPROTO_IP, IP_PKTINFO, 1)) return open_failed(binding, errno);
   // Routers may fragment: ROMs cannot, and a lost "too big" message would stop them for good.
   set(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-  set(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes);
+  widen_receive_buffer(fd.get(), kReceiveRoomBytes);
   if (binding.reuse && !set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1))
     return open_failed(binding, errno);
   if (binding.broadcast && !set(fd.get(), SOL_SOCKET, SO_BROADCAST, 1))

@@ -14,6 +14,9 @@
 
 namespace farboot {
 
+/// A rack that powers on sends its requests within one second.
+inline constexpr int kReceiveRoomBytes = 1 << 20;
+
 struct UdpBinding {
   Ipv4 address;  ///< 0.0.0.0: every address; 255.255.255.255: limited broadcasts only
   std::uint16_t port = 0;
@@ -53,6 +56,10 @@ class DatagramSocket {
   DatagramSocket(DatagramSocket&&) = default;
   DatagramSocket& operator=(DatagramSocket&&) = default;
 };
+
+/// Room for what comes in at once: beyond the system's limit where we may, else up to it. Returns
+/// what the kernel gave; less than asked for is logged once.
+int widen_receive_buffer(int fd, int bytes);
 
 class UdpSocket final : public DatagramSocket {
  public:

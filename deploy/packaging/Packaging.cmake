@@ -14,6 +14,9 @@ foreach(part agent controller)
   install(FILES deploy/examples/${part}.toml DESTINATION /etc/farboot COMPONENT ${part})
   install(FILES LICENSE DESTINATION share/doc/farboot-${part} RENAME copyright COMPONENT ${part})
 endforeach()
+# Its name comes early: whoever wants more says so in any later file.
+install(FILES deploy/systemd/farboot-agent.sysctl DESTINATION lib/sysctl.d
+  RENAME 10-farboot-agent.conf COMPONENT agent)
 install(DIRECTORY deploy/examples/fleet DESTINATION share/doc/farboot-controller/examples COMPONENT controller)
 
 set(CPACK_GENERATOR DEB)

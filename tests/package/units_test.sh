@@ -74,4 +74,7 @@ says farboot-agent AmbientCapabilities CAP_NET_RAW
 if grep -E '^(Wants|Requires|After)=.*network-online' "$units/farboot-agent.service"; then
   complain "farboot-agent: waits for network-online.target"
 fi
+# What the sockets ask for (kReceiveRoomBytes) is what the system lets them have.
+room=$(sed -n 's/^net.core.rmem_max *= *//p' "$units/farboot-agent.sysctl")
+[ "${room:-0}" -ge 1048576 ] || complain "farboot-agent.sysctl: net.core.rmem_max is ${room:-not set}"
 exit $status
