@@ -56,7 +56,10 @@ Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
 
 Task<Result<void>> Channel::writable() {
   deadline_in(stall_timeout_);
-  co_return co_await wait(Tcp::socket::wait_write);
+  waits_for_client_ = true;
+  auto ready = co_await wait(Tcp::socket::wait_write);
+  waits_for_client_ = false;
+  co_return ready;
 }
 
 Task<Result<void>> Channel::send(std::string_view first, std::string_view second, Flush flush) {
@@ -76,6 +79,7 @@ Task<Result<void>> Channel::send(std::string_view first, std::string_view second
       if (!ready) co_return ready.error();
       continue;
     }
+    sent_bytes_ += static_cast<std::uint64_t>(n);
     const auto of_first = std::min(first.size(), static_cast<std::size_t>(n));
     first.remove_prefix(of_first);
     second.remove_prefix(static_cast<std::size_t>(n) - of_first);
@@ -87,7 +91,10 @@ Result<std::size_t> Channel::try_send_file(int fd, std::uint64_t offset, std::si
   while (true) {
     off_t at = static_cast<off_t>(offset);
     const ssize_t n = ::sendfile(socket_.native_handle(), fd, &at, size);
-    if (n > 0) return static_cast<std::size_t>(n);
+    if (n > 0) {
+      sent_bytes_ += static_cast<std::uint64_t>(n);
+      return static_cast<std::size_t>(n);
+    }
     if (n == 0) return fail(Errc::corrupt, "pack file: ends early");
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};

@@ -56,6 +56,11 @@ class Channel {
   /// The same with `cancelled`.
   void abort();
 
+  /// Taken by the kernel so far.
+  std::uint64_t sent_bytes() const { return sent_bytes_; }
+  /// The kernel has no room for more: the client must take something first.
+  bool waits_for_client() const { return waits_for_client_; }
+
   boost::asio::ip::tcp::endpoint local() const;
 
  private:
@@ -66,6 +71,8 @@ class Channel {
   const Clock& clock_;
   Milliseconds stall_timeout_;
   SteadyTime deadline_ = SteadyTime::max();
+  std::uint64_t sent_bytes_ = 0;
+  bool waits_for_client_ = false;
   bool expired_ = false;
   bool aborted_ = false;
 };

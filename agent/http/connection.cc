@@ -36,9 +36,36 @@ Connection::Connection(HttpServices& services, boost::asio::ip::tcp::socket sock
       peer_{std::move(client), {}},
       admission_(admission) {}
 
+void Connection::give_way() {
+  waiting_since_.reset();
+  channel_.abort();
+}
+
+bool Connection::crawls(SteadyTime now) {
+  if (!channel_.waits_for_client()) {
+    window_begin_.reset();
+    return false;
+  }
+  const std::uint64_t sent = channel_.sent_bytes();
+  const HttpLimits& limits = services_.limits;
+  bool slow = false;
+  if (window_begin_) {
+    const auto passed = std::chrono::duration_cast<Milliseconds>(now - *window_begin_);
+    if (passed < limits.rate_window) return false;
+    const auto due =
+        limits.rate_min_bytes_per_second * static_cast<std::uint64_t>(passed.count()) / 1000;
+    slow = sent - window_bytes_ < due;
+  }
+  window_begin_ = now;
+  window_bytes_ = sent;
+  return slow;
+}
+
 Task<void> Connection::run() {
   while (true) {
+    if (admission_ == Admission::served) waiting_since_ = services_.clock.steady();
     Received received = co_await receive();
+    waiting_since_.reset();
     if (!received.request) {
       if (received.status != 0) co_await refuse(received.status);
       co_return;
@@ -156,8 +183,10 @@ Task<bool> Connection::send_file(Response& response, const Request* request, con
 
 void Connection::report_lost(const CatalogFile& file, const Error& error) {
   services_.metrics.chunk_lost();
-  log::error("http.chunk_lost", log::kv("client", peer_.client),
-             log::kv("path", printable(file.entry->path)), log::kv("error", error.what));
+  if (const auto left_out = services_.lines.chunk_lost.take(services_.clock.steady()))
+    log::error("http.chunk_lost", log::kv("client", peer_.client),
+               log::kv("path", printable(file.entry->path)), log::kv("error", error.what),
+               log::kv("left_out", *left_out));
 }
 
 Task<void> Connection::refuse(int status) {

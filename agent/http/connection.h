@@ -27,6 +27,14 @@ class Connection {
 
   Channel& channel() { return channel_; }
 
+  /// Since when it waits for a request, or the rest of one; nullopt: it does something, or was
+  /// refused anyhow.
+  std::optional<SteadyTime> waiting_since() const { return waiting_since_; }
+  /// Another client gets its place.
+  void give_way();
+  /// Asked again and again: has the client taken less than the minimum rate for a whole window?
+  bool crawls(SteadyTime now);
+
  private:
   struct Received {
     std::optional<Request> request;
@@ -46,6 +54,9 @@ class Connection {
   Peer peer_;
   Admission admission_;
   std::string input_;  ///< received, not yet parsed
+  std::optional<SteadyTime> waiting_since_;
+  std::optional<SteadyTime> window_begin_;  ///< of the rate
+  std::uint64_t window_bytes_ = 0;          ///< sent before it
 };
 
 }  // namespace farboot

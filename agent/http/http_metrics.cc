@@ -29,6 +29,9 @@ struct HttpMetrics::State {
         lost(counters(all, "farboot_http_chunks_lost_total",
                       "Chunks that could not be read while serving")
                  .Add({})),
+        displaced(counters(all, "farboot_http_displaced_connections_total",
+                           "Idle connections that gave way to others")
+                      .Add({})),
         open(prometheus::BuildGauge()
                  .Name("farboot_http_connections")
                  .Help("Connections open now")
@@ -54,6 +57,7 @@ struct HttpMetrics::State {
   std::array<prometheus::Counter*, 2> refused{};
   prometheus::Counter& failed;
   prometheus::Counter& lost;
+  prometheus::Counter& displaced;
   prometheus::Gauge& open;
 };
 
@@ -76,6 +80,7 @@ void HttpMetrics::chunk_lost() { state_->lost.Increment(); }
 void HttpMetrics::refused(Refusal why) {
   state_->refused[static_cast<std::size_t>(why)]->Increment();
 }
+void HttpMetrics::displaced() { state_->displaced.Increment(); }
 void HttpMetrics::connections(std::size_t open) { state_->open.Set(static_cast<double>(open)); }
 
 std::string HttpMetrics::text() const {

@@ -29,6 +29,7 @@ class HttpMetrics {
   void sending_failed();  ///< a body ended short: client gone, too slow, or a chunk is lost
   void chunk_lost();      ///< a chunk could not be opened or read
   void refused(Refusal why);
+  void displaced();  ///< an idle connection gave way to another client's
   void connections(std::size_t open);
 
   /// Everything in the registry, in Prometheus' text format.

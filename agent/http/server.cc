@@ -60,7 +60,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   State(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog, SiteHandlers& site,
         const Clock& clock, prometheus::Registry& registry, const HttpLimits& limits)
       : metrics(registry),
-        services{loop, disk, store, catalog, site, clock, metrics, limits, {}, {}},
+        services{loop, disk, store, catalog, site, clock, metrics, limits, {}, {}, HttpLines()},
         ticker(loop) {}
 
   static Task<void> accept_all(std::shared_ptr<State> self, std::size_t index);
@@ -68,6 +68,8 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
                           Admission admission);
   static Task<void> watch_deadlines(std::shared_ptr<State> self);
   Admission admit(const asio::ip::address& client);
+  bool make_room();
+  bool scarce() const { return served * 4 >= services.limits.connections_max * 3; }
   /// False: nothing more to accept now.
   Task<bool> accept_one(Tcp::acceptor& acceptor);
 
@@ -83,14 +85,27 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   std::size_t refused = 0;
 };
 
-Admission HttpServer::State::admit(const asio::ip::address& client) {
-  if (served >= services.limits.connections_max) {
-    metrics.refused(Refusal::connections);
-    return Admission::refused;
+/// Ends the connection that waits longest for its client's next request, or the rest of it.
+bool HttpServer::State::make_room() {
+  Connection* oldest = nullptr;
+  for (Connection* connection : open) {
+    const auto since = connection->waiting_since();
+    if (since && (oldest == nullptr || *since < *oldest->waiting_since())) oldest = connection;
   }
+  if (oldest == nullptr) return false;
+  oldest->give_way();
+  metrics.displaced();
+  return true;
+}
+
+Admission HttpServer::State::admit(const asio::ip::address& client) {
   const auto known = by_client.find(client);
   if (known != by_client.end() && known->second >= services.limits.connections_per_client_max) {
     metrics.refused(Refusal::client_connections);
+    return Admission::refused;
+  }
+  if (served >= services.limits.connections_max && !make_room()) {
+    metrics.refused(Refusal::connections);
     return Admission::refused;
   }
   return Admission::served;
@@ -131,7 +146,9 @@ Task<bool> HttpServer::State::accept_one(Tcp::acceptor& acceptor) {
   if (fd < 0) {
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) co_return true;
     if (errno == EAGAIN || errno == EWOULDBLOCK) co_return false;
-    log::error("http.accept_failed", log::kv("error", std::strerror(errno)));
+    const std::string why = std::strerror(errno);
+    if (const auto left_out = services.lines.accept_failed.take(services.clock.steady()))
+      log::error("http.accept_failed", log::kv("error", why), log::kv("left_out", *left_out));
     asio::steady_timer pause(services.loop, kAcceptPause);
     boost::system::error_code ignored;
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -178,7 +195,8 @@ Task<void> HttpServer::State::watch_deadlines(std::shared_ptr<State> self) {
     co_await self->ticker.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     const SteadyTime now = self->services.clock.steady();
     for (Connection* connection : self->open) {
-      if (connection->channel().overdue(now)) connection->channel().expire();
+      const bool slow = self->scarce() && connection->crawls(now);
+      if (slow || connection->channel().overdue(now)) connection->channel().expire();
     }
   }
 }

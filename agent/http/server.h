@@ -20,7 +20,8 @@ class Registry;
 namespace farboot {
 
 struct HttpLimits {
-  std::size_t connections_max = 1024;           ///< served at once
+  /// Served at once. Beyond it, whoever has been waiting longest between two requests gives way.
+  std::size_t connections_max = 1024;
   std::size_t connections_per_client_max = 64;  ///< by address
   std::size_t refusals_max = 64;                ///< answered 503 at once; more are just closed
   RequestLimits request;
@@ -28,6 +29,9 @@ struct HttpLimits {
   Milliseconds body_timeout{20'000};   ///< of a request's body
   Milliseconds idle_timeout{60'000};   ///< between requests; then FIN
   Milliseconds stall_timeout{60'000};  ///< a client that takes no byte for so long is cut off
+  /// While three quarters of the connections are taken, a client must take so much.
+  std::uint64_t rate_min_bytes_per_second = 1024;
+  Milliseconds rate_window{10'000};
   Milliseconds linger_timeout{2'000};  ///< for the client to read an error before we close
   Milliseconds tick{1'000};            ///< how often deadlines are looked at
 };

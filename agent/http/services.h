@@ -11,9 +11,21 @@
 #include "agent/http/site_handlers.h"
 #include "agent/loop.h"
 #include "common/base/clock.h"
+#include "common/base/log_limit.h"
 #include "common/store/content_store.h"
 
 namespace farboot {
+
+/// Lines that anyone on the network can cause. A rack that powers on is one for each machine.
+struct HttpLines {
+  LogLimit script{1000, Milliseconds(100)};
+  LogLimit kickstart{1000, Milliseconds(100)};
+  LogLimit script_failed;
+  LogLimit kickstart_failed;
+  LogLimit event_failed;
+  LogLimit chunk_lost;
+  LogLimit accept_failed{10, Seconds(10)};
+};
 
 struct HttpServices {
   Loop& loop;
@@ -37,6 +49,7 @@ struct HttpServices {
 
   std::chrono::sys_seconds date_second{};
   std::string date_text;
+  HttpLines lines;
 };
 
 }  // namespace farboot

@@ -178,15 +178,52 @@ TEST(HttpBounds, RefusesTooManyConnectionsAltogether) {
   limits.connections_max = 1;
   limits.refusals_max = 1;
   Site site(limits);
-  RawClient first(site.live.port());
-  EXPECT_EQ(first.get(site.base + "/small").status, 200);
+  RawClient first(site.live.port(), 4096);
+  first.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");
+  first.wait_for_bytes();  // in the middle of something: it does not give way
   RawClient second(site.live.port());
   second.send("GET ");  // refused, and not answered yet
   RawClient third(site.live.port());
   EXPECT_EQ(third.receive().head, "");  // beyond even that: just closed
   second.send("/ HTTP/1.1\r\nHost: pi\r\n\r\n");
   EXPECT_EQ(second.receive().status, 503);
+  EXPECT_TRUE(first.receive().whole);
+}
+
+TEST(HttpBounds, LetsTheLongestIdleGiveWayWhenAllAreTaken) {
+  HttpLimits limits;
+  limits.connections_max = 3;
+  Site site(limits);
+  RawClient busy(site.live.port(), 4096);
+  busy.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");
+  busy.wait_for_bytes();
+  RawClient oldest(site.live.port());
+  EXPECT_EQ(oldest.get(site.base + "/small").status, 200);
+  RawClient half(site.live.port());
+  EXPECT_EQ(half.get(site.base + "/small").status, 200);
+  half.send("GET / HTTP");  // a head that does not end holds no place either
+  RawClient first(site.live.port());
   EXPECT_EQ(first.get(site.base + "/small").status, 200);
+  EXPECT_TRUE(oldest.at_end());
+  RawClient second(site.live.port());
+  EXPECT_EQ(second.get(site.base + "/small").status, 200);
+  EXPECT_EQ(half.receive().head, "");
+  EXPECT_EQ(first.get(site.base + "/small").status, 200);
+  EXPECT_TRUE(busy.receive().whole);
+}
+
+TEST(HttpBounds, CutsOffAClientThatCrawlsWhilePlacesAreScarce) {
+  HttpLimits limits = impatient();
+  limits.connections_max = 1;
+  limits.rate_window = 30ms;
+  limits.rate_min_bytes_per_second = 1'000'000'000'000;  // nobody is as fast
+  Site site(limits);
+  RawClient client(site.live.port(), 4096);
+  client.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");
+  client.wait_for_bytes();
+  std::size_t left = 1;
+  while (left != 0) site.live.on_loop([&] { left = site.live.connections(); });
+  EXPECT_FALSE(client.receive().whole);
 }
 
 /// Requests that nobody is asked for, sent ahead: the connection never waits for its client.
