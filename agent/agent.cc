@@ -20,6 +20,7 @@
 #include "agent/site/http_site.h"
 #include "agent/site/site_files.h"
 #include "agent/site/site_link.h"
+#include "agent/site/site_metrics.h"
 #include "agent/tftp/server.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -32,6 +33,8 @@ namespace farboot {
 namespace {
 
 constexpr std::size_t kDiskThreads = 2;
+constexpr Seconds kStoreLook{15};
+constexpr Seconds kDrainMax{2};  ///< for what was cut off to unwind; less than systemd waits
 
 PackStoreOptions store_options(const AgentConfig& config) {
   PackStoreOptions options;
@@ -104,6 +107,8 @@ struct Agent::Parts {
   std::unique_ptr<RocksState> state;
   std::unique_ptr<PackStore> content;
 
+  // What the loop did not finish ends with it, and counts that: the registry lives longer.
+  prometheus::Registry registry;
   Loop loop{1};
   DiskPool disk{kDiskThreads};
   Catalog catalog{*content, *state};
@@ -122,19 +127,28 @@ struct Agent::Parts {
                  .state_dir = config.state_dir,
                  .version = FARBOOT_VERSION,
                  .dhcp_mode = dhcp_mode_word(config.dhcp_mode)}};
-  HttpSite site{boot, hosts, [this] { return link.status(); }};
-  prometheus::Registry registry;
+  SiteMetrics metrics{registry};
+  HttpSite site{boot,
+                hosts,
+                [this] { return link.status(); },
+                {.troubles = [this] { return troubles(); }, .count = [this] { count(); }}};
   HttpServer http{loop, disk, *content, catalog, site, clock, registry, http_limits(config)};
   TftpServer tftp{loop, files, tftp_options(config)};
   DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config)};
 
+  std::uint16_t http_port = 0;
   boost::asio::signal_set signals{loop, SIGTERM, SIGINT};
   boost::asio::steady_timer watchdog{loop};
+  boost::asio::steady_timer store_look{loop};
 
   Result<void> open();
   Result<void> bind();
   Task<void> tell_watchdog(Milliseconds every);
+  Task<void> watch_store();
+  std::vector<std::string> troubles() const;
+  void count();
   void stop();
+  void drain();
 };
 
 Result<void> Agent::Parts::open() {
@@ -145,9 +159,13 @@ Result<void> Agent::Parts::open() {
 }
 
 Result<void> Agent::Parts::bind() {
-  if (auto port = http.listen(config.http_address, config.http_port); !port) return port.error();
+  auto port = http.listen(config.http_address, config.http_port);
+  if (!port) return port.error();
+  http_port = *port;
   if (auto bound = tftp.bind(); !bound) return bound;
-  return dhcp.bind();
+  // A DHCP server that keeps port 67 to itself keeps nobody from HTTP and TFTP: it is tried again.
+  static_cast<void>(dhcp.bind());
+  return {};
 }
 
 Task<void> Agent::Parts::tell_watchdog(Milliseconds every) {
@@ -160,6 +178,36 @@ Task<void> Agent::Parts::tell_watchdog(Milliseconds every) {
   }
 }
 
+/// Asking the store may wait for its disk: not while somebody reads the metrics.
+Task<void> Agent::Parts::watch_store() {
+  for (;;) {
+    auto job = [this] { return std::make_unique<Result<StoreUsage>>(content->usage()); };
+    const auto usage = co_await on_disk(disk, std::move(job));
+    if (usage->has_value()) metrics.store(**usage);
+    store_look.expires_after(kStoreLook);
+    boost::system::error_code stopped;
+    co_await store_look.async_wait(
+        boost::asio::redirect_error(boost::asio::use_awaitable, stopped));
+    if (stopped) co_return;
+  }
+}
+
+std::vector<std::string> Agent::Parts::troubles() const {
+  std::vector<std::string> all;
+  if (!dhcp.trouble().empty()) all.push_back("PXE clients get no answer: " + dhcp.trouble());
+  if (const std::string error = link.sync().error; !error.empty())
+    all.push_back("Content does not arrive: " + error);
+  return all;
+}
+
+void Agent::Parts::count() {
+  metrics.dhcp(dhcp.counters(), dhcp.dhcp_port() != 0);
+  metrics.tftp(tftp.counters(), tftp.sessions());
+  metrics.link(link.status().connected, link.sync());
+  const auto active = catalog.active();
+  metrics.serving(active ? active->release.number : 0, hosts.installs_running());
+}
+
 void Agent::Parts::stop() {
   service::stopping();
   log::info("agent.stopping");
@@ -169,7 +217,17 @@ void Agent::Parts::stop() {
   // The link's thread may be waiting for the loop to publish: it ends before the loop does.
   link.stop();
   watchdog.cancel();
+  store_look.cancel();
   loop.stop();
+}
+
+/// Connections and transfers that were cut off unwind while all they use is still there.
+void Agent::Parts::drain() {
+  const SteadyTime end = clock.steady() + kDrainMax;
+  loop.restart();
+  while (http.connections() + tftp.sessions() > 0 && clock.steady() < end) {
+    if (loop.run_one_for(kDrainMax) == 0) break;
+  }
 }
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -204,6 +262,7 @@ void Agent::run() {
   parts.dhcp.start();
   parts.link.start();
   spawn(parts.loop, "host.keep_time", parts.hosts.keep_time());
+  spawn(parts.loop, "agent.watch_store", parts.watch_store());
   if (auto every = service::watchdog_interval()) {
     spawn(parts.loop, "agent.watchdog", parts.tell_watchdog(*every));
   }
@@ -214,6 +273,10 @@ void Agent::run() {
             log::kv("http", parts.config.http_port));
   service::ready(serving);
   parts.loop.run();
+  parts.drain();
 }
+
+std::uint16_t Agent::http_port() const { return parts_->http_port; }
+std::uint16_t Agent::tftp_port() const { return parts_->tftp.port(); }
 
 }  // namespace farboot

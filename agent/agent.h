@@ -1,6 +1,7 @@
 // The agent as a list of its parts, and the order in which they start and stop.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "agent/config.h"
@@ -18,6 +19,10 @@ class Agent {
   /// Serves until SIGTERM or SIGINT. An agent that is not enrolled yet serves what it holds and
   /// takes up its identity as soon as `farboot-agent enroll` has written it.
   void run();
+
+  /// As bound: 0 in the settings means any.
+  std::uint16_t http_port() const;
+  std::uint16_t tftp_port() const;
 
  private:
   struct Parts;

@@ -117,6 +117,8 @@ class HostBook {
 
   /// Machines with something to tell, by name: all that were named, and those that installed.
   std::vector<HostStatus> hosts() const;
+  /// Addresses of those that install now, by MAC.
+  std::map<std::string, std::string> clients() const;
   /// The oldest events the controller has not acknowledged.
   std::vector<HostEvent> pending_events(std::size_t events_max) const;
   Task<Result<void>> acknowledge(std::uint64_t sequence);

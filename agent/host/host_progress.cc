@@ -309,6 +309,13 @@ void HostBook::tick() {
   writer_.write_later(std::move(writes));
 }
 
+std::map<std::string, std::string> HostBook::clients() const {
+  std::map<std::string, std::string> clients;
+  for (const auto& [client, entry] : by_client_)
+    if (entry->attempt) clients.emplace(entry->attempt->mac, client);
+  return clients;
+}
+
 Task<void> HostBook::keep_time() {
   boost::asio::steady_timer timer(executor_);
   for (;;) {

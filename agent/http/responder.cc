@@ -86,6 +86,7 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
       return health;
     }
     case RouteKind::metrics: {
+      services_.site.count();
       Response metrics = rendered_response(services_.metrics.text());
       metrics.content_type = "text/plain; version=0.0.4; charset=utf-8";
       return metrics;
@@ -150,13 +151,15 @@ Task<Response> Responder::machine_script(const Request& request, const Peer& pee
     script = co_await services_.site.entry_script(std::move(ask), entry);
   }
   if (!script) {
-    log::warn("http.script_failed", log::kv("client", peer.client),
-              log::kv("mac", asked.route.name), log::kv("entry", printable(entry)),
-              log::kv("error", script.error().what));
+    if (const auto left_out = services_.lines.script_failed.take(services_.clock.steady()))
+      log::warn("http.script_failed", log::kv("client", peer.client),
+                log::kv("mac", asked.route.name), log::kv("entry", printable(entry)),
+                log::kv("error", script.error().what), log::kv("left_out", *left_out));
     co_return failure_response(script.error());
   }
-  log::info("http.script", log::kv("client", peer.client), log::kv("mac", asked.route.name),
-            log::kv("entry", printable(entry)));
+  if (const auto left_out = services_.lines.script.take(services_.clock.steady()))
+    log::info("http.script", log::kv("client", peer.client), log::kv("mac", asked.route.name),
+              log::kv("entry", printable(entry)), log::kv("left_out", *left_out));
   co_return rendered_response(std::move(*script));
 }
 
@@ -171,11 +174,14 @@ Task<Response> Responder::kickstart(const Request& request, const Peer& peer, As
   auto text = co_await services_.site.kickstart(std::move(ask));
   if (!text) {
     // The token is a secret: it stays out of the log.
-    log::warn("http.kickstart_failed", log::kv("client", peer.client),
-              log::kv("error", text.error().what));
+    if (const auto left_out = services_.lines.kickstart_failed.take(services_.clock.steady()))
+      log::warn("http.kickstart_failed", log::kv("client", peer.client),
+                log::kv("error", text.error().what), log::kv("left_out", *left_out));
     co_return failure_response(text.error());
   }
-  log::info("http.kickstart", log::kv("client", peer.client), log::kv("bytes", text->size()));
+  if (const auto left_out = services_.lines.kickstart.take(services_.clock.steady()))
+    log::info("http.kickstart", log::kv("client", peer.client), log::kv("bytes", text->size()),
+              log::kv("left_out", *left_out));
   co_return rendered_response(std::move(*text));
 }
 
@@ -189,8 +195,9 @@ Task<Response> Responder::event(const Request& request, const Peer& peer, Asked 
   if (ask.event.empty()) co_return error_response(400);
   auto taken = co_await services_.site.event(std::move(ask));
   if (!taken) {
-    log::warn("http.event_failed", log::kv("client", peer.client),
-              log::kv("error", taken.error().what));
+    if (const auto left_out = services_.lines.event_failed.take(services_.clock.steady()))
+      log::warn("http.event_failed", log::kv("client", peer.client),
+                log::kv("error", taken.error().what), log::kv("left_out", *left_out));
     co_return failure_response(taken.error());
   }
   co_return rendered_response("ok\n");

@@ -63,9 +63,10 @@ struct InstallRow {
 struct SiteStatus {
   std::string site;
   std::string agent;
-  bool connected = false;  ///< the controller's stream is open
-  WallTime last_contact{};
+  bool connected = false;   ///< the controller's stream is open
+  WallTime last_contact{};  ///< the epoch: not since the agent started
   std::vector<InstallRow> installs;
+  std::vector<std::string> troubles;  ///< what someone should look at, a sentence each
 };
 
 /// All calls on the loop.
@@ -87,6 +88,8 @@ class SiteHandlers {
   /// A file of a tree went out completely to `client`, or every range it asked for did.
   virtual void fetched(std::string_view client, const CatalogFile& file) = 0;
   virtual SiteStatus status() const = 0;
+  /// The metrics are about to be read: brings those up to date that others count.
+  virtual void count() {}
 };
 
 }  // namespace farboot

@@ -120,10 +120,14 @@ std::string status_page(const SiteStatus& status, const Snapshot* active, WallTi
   if (status.connected) {
     fmt::format_to(out, "Connected to the controller.</p>\n");
   } else if (status.last_contact.time_since_epoch().count() == 0) {
-    fmt::format_to(out, "<span class=\"off\">Never connected to the controller.</span></p>\n");
+    fmt::format_to(
+        out, "<span class=\"off\">Not connected to the controller since the start.</span></p>\n");
   } else {
     fmt::format_to(out, "<span class=\"off\">Controller last seen {}.</span></p>\n",
                    human_age(now, status.last_contact));
+  }
+  for (const std::string& trouble : status.troubles) {
+    fmt::format_to(out, "<p class=\"off\">{}</p>\n", text(trouble));
   }
   write_installs(out, status, now);
   if (active != nullptr) {
@@ -139,7 +143,7 @@ std::string status_page(const SiteStatus& status, const Snapshot* active, WallTi
 
 std::string health_json(const SiteStatus& status, const Snapshot* active) {
   nlohmann::ordered_json json;
-  json["status"] = "ok";
+  json["status"] = status.troubles.empty() ? "ok" : "degraded";
   json["site"] = status.site;
   json["agent"] = status.agent;
   json["serving"] = active != nullptr;
@@ -152,6 +156,7 @@ std::string health_json(const SiteStatus& status, const Snapshot* active) {
     json["last_contact"] = to_iso8601(status.last_contact);
   }
   json["installs"] = status.installs.size();
+  json["troubles"] = status.troubles;
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 

@@ -30,8 +30,11 @@ InstallRow to_row(const HostStatus& status) {
 }  // namespace
 
 HttpSite::HttpSite(BootService& boot, const HostBook& hosts,
-                   std::function<LinkStatus()> link_status)
-    : boot_(boot), hosts_(hosts), link_status_(std::move(link_status)) {}
+                   std::function<LinkStatus()> link_status, Others others)
+    : boot_(boot),
+      hosts_(hosts),
+      link_status_(std::move(link_status)),
+      others_(std::move(others)) {}
 
 std::string HttpSite::boot_first(std::string_view server) const {
   return boot_.first_script(server);
@@ -81,10 +84,19 @@ SiteStatus HttpSite::status() const {
   status.agent = link.agent;
   status.connected = link.connected;
   status.last_contact = link.last_contact;
+  if (others_.troubles) status.troubles = others_.troubles();
+  const auto clients = hosts_.clients();
   for (const HostStatus& host : hosts_.hosts()) {
-    if (host.phase != InstallPhase::idle) status.installs.push_back(to_row(host));
+    if (host.phase == InstallPhase::idle) continue;
+    InstallRow row = to_row(host);
+    if (const auto at = clients.find(host.mac); at != clients.end()) row.client = at->second;
+    status.installs.push_back(std::move(row));
   }
   return status;
+}
+
+void HttpSite::count() {
+  if (others_.count) others_.count();
 }
 
 }  // namespace farboot

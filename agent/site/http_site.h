@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/boot/boot_service.h"
 #include "agent/host/host_book.h"
@@ -21,7 +22,14 @@ class HttpSite final : public SiteHandlers {
     WallTime last_contact{};
   };
 
-  HttpSite(BootService& boot, const HostBook& hosts, std::function<LinkStatus()> link_status);
+  /// What others know. Each may be empty.
+  struct Others {
+    std::function<std::vector<std::string>()> troubles;
+    std::function<void()> count;
+  };
+
+  HttpSite(BootService& boot, const HostBook& hosts, std::function<LinkStatus()> link_status,
+           Others others = {});
 
   std::string boot_first(std::string_view server) const override;
   Task<std::string> boot_script(ScriptRequest request) override;
@@ -30,11 +38,13 @@ class HttpSite final : public SiteHandlers {
   Task<Result<void>> event(EventRequest request) override;
   void fetched(std::string_view client, const CatalogFile& file) override;
   SiteStatus status() const override;
+  void count() override;
 
  private:
   BootService& boot_;
   const HostBook& hosts_;
   std::function<LinkStatus()> link_status_;
+  Others others_;
 };
 
 }  // namespace farboot

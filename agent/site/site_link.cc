@@ -27,6 +27,7 @@ Task<void> SiteLink::watch() {
     } else {
       poke_if_changed();
     }
+    if (link_ != nullptr && link_->status().connected) last_contact_ = parts_.clock.wall();
     timer_.expires_after(kLook);
     boost::system::error_code stopped;
     co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, stopped));
@@ -108,7 +109,10 @@ HttpSite::LinkStatus SiteLink::status() const {
   HttpSite::LinkStatus status;
   status.agent = agent_;
   status.connected = link_ != nullptr && link_->status().connected;
+  status.last_contact = status.connected ? parts_.clock.wall() : last_contact_;
   return status;
 }
+
+SyncStatus SiteLink::sync() const { return link_ == nullptr ? SyncStatus() : link_->status().sync; }
 
 }  // namespace farboot

@@ -47,6 +47,8 @@ class SiteLink {
   void stop();
 
   HttpSite::LinkStatus status() const;
+  /// Of what is fetched; as it is at the start while there is no identity.
+  SyncStatus sync() const;
 
  private:
   static constexpr Milliseconds kLook{1000};
@@ -63,6 +65,7 @@ class SiteLink {
   std::string agent_;
   std::vector<HostStatus> told_;
   boost::asio::steady_timer timer_;
+  WallTime last_contact_{};
   bool complained_ = false;
 };
 

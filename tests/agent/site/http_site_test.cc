@@ -81,6 +81,26 @@ TEST_F(HttpSiteTest, HeadOfAScriptBeginsNothing) {
   EXPECT_EQ(attempts(), 1U);
 }
 
+TEST_F(HttpSiteTest, StatusTellsWhereWhoInstallsIs) {
+  EXPECT_EQ(on_loop([this] { return site_->status(); }).installs.front().client, "");
+  EXPECT_EQ(client_->get(kScript).status, 200);
+  EXPECT_EQ(on_loop([this] { return site_->status(); }).installs.front().client, "127.0.0.1");
+  EXPECT_NE(client_->get("/").body.find("<td>127.0.0.1</td>"), std::string::npos);
+}
+
+TEST_F(HttpSiteTest, StatusTellsWhatOthersKnow) {
+  WallTime heard = bench_.clock.wall() - std::chrono::hours(3);
+  const HttpSite site(
+      *boot_, *bench_.book,
+      [&] {
+        return HttpSite::LinkStatus{.agent = "pi1", .connected = false, .last_contact = heard};
+      },
+      {.troubles = [] { return std::vector<std::string>{"port 67 is taken"}; }, .count = {}});
+  const SiteStatus status = on_loop([&] { return site.status(); });
+  EXPECT_EQ(status.troubles, std::vector<std::string>{"port 67 is taken"});
+  EXPECT_EQ(status.last_contact, heard);
+}
+
 TEST_F(HttpSiteTest, HeadOfAChosenEntryBeginsNothing) {
   const std::string stranger = "/boot/52:54:00:00:00:99.ipxe?buildarch=x86_64&entry=centos7";
   const Answer head = client_->head(stranger);

@@ -1,0 +1,103 @@
+// The agent as one program: it starts, serves and stops as systemd has it do.
+#include "agent/agent.h"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "common/wire/tftp.h"
+#include "tests/agent/http/raw_client.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/udp_client.h"
+
+namespace farboot {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// An agent of a fresh site on ports of the kernel's choice.
+class AgentTest : public ::testing::Test {
+ protected:
+  AgentTest() {
+    config_.state_dir = folder_ / "state";
+    config_.http_address = "127.0.0.1";
+    config_.http_port = 0;
+    config_.tftp_port = 0;
+    config_.dhcp_mode = DhcpMode::off;
+    config_.store_reserve_bytes = 1;
+  }
+  ~AgentTest() override { stop(); }
+
+  void start() {
+    auto agent = Agent::open(config_);
+    ASSERT_TRUE(agent) << agent.error().what;
+    agent_ = std::move(*agent);
+    thread_ = std::thread([this] { agent_->run(); });
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    std::raise(SIGTERM);
+    thread_.join();
+    agent_.reset();
+  }
+  nlohmann::json health(RawClient& client) {
+    return nlohmann::json::parse(client.get("/v1/health").body, nullptr, false);
+  }
+
+  TempFolder folder_;
+  AgentConfig config_;
+  std::unique_ptr<Agent> agent_;
+  std::thread thread_;
+};
+
+TEST_F(AgentTest, StopsWithConnectionsOpen) {
+  start();
+  RawClient idle(agent_->http_port());
+  EXPECT_EQ(idle.get("/v1/health").status, 200);
+  RawClient half(agent_->http_port());
+  EXPECT_EQ(half.get("/v1/health").status, 200);
+  half.send("GET / HTTP/1.1\r\nHost:");
+  stop();  // under AddressSanitizer: what unwinds late must find what it counts in
+  EXPECT_TRUE(idle.at_end());
+}
+
+TEST_F(AgentTest, CountsWhatItsServersDo) {
+  start();
+  RawClient client(agent_->http_port());
+  const UdpClient tftp;
+  tftp::Request absent;
+  absent.path = "absent.efi";
+  tftp.send(tftp::encode_request(absent), Ipv4::of(127, 0, 0, 1), agent_->tftp_port());
+  ASSERT_TRUE(tftp.receive());
+  std::string text;
+  do {  // the store is asked in the background
+    text = client.get("/v1/metrics").body;
+  } while (text.find("farboot_store_budget_bytes 0\n") != std::string::npos);
+  EXPECT_THAT(text, HasSubstr("\nfarboot_tftp_requests_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_tftp_transfers_total{result=\"refused\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_silent_total{why=\"not_pxe\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_listening 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_sync_refused_documents_total 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_link_connected 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_store_budget_bytes "));
+}
+
+TEST_F(AgentTest, ServesWhileAnotherKeepsItsDhcpPorts) {
+  const UdpClient holder(Ipv4{});
+  config_.dhcp_mode = DhcpMode::proxy;
+  config_.dhcp_port = 0;
+  config_.pxe_port = holder.port();
+  start();
+  RawClient client(agent_->http_port());
+  const auto said = health(client);
+  ASSERT_TRUE(said["troubles"].is_array()) << said;
+  EXPECT_THAT(said["troubles"].dump(), HasSubstr(std::to_string(holder.port())));
+  EXPECT_EQ(said["status"], "degraded");
+  EXPECT_THAT(client.get("/").body, HasSubstr(std::to_string(holder.port())));
+}
+
+}  // namespace
+}  // namespace farboot
