@@ -27,6 +27,7 @@
 #include "controller/link/link_service.h"
 #include "controller/pki/authority.h"
 #include "controller/pki/enrol.h"
+#include "controller/pki/operator_folder.h"
 #include "controller/release/image_book.h"
 #include "controller/release/release_book.h"
 #include "controller/rollout/rollouts.h"

@@ -9,8 +9,6 @@
 #include <fstream>
 #include <iterator>
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
 
@@ -48,28 +46,6 @@ Result<SigningKey> open_release_key(const std::string& file) {
   if (auto written = write_private(file, key.to_pem()); !written) return written.error();
   log::info("controller.release_key_made", log::kv("key", key.verify_key().id()));
   return key;
-}
-
-Result<void> make_operator_folder(const std::string& folder, Authority& authority,
-                                  const std::string& address) {
-  if (std::filesystem::exists(folder + "/context.json")) return {};
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(Errc::unavailable, "{}: cannot be made: {}", folder, error.message());
-  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-  auto issued = authority.issue_operator("admin", Role::admin);
-  if (!issued) return issued.error();
-  const nlohmann::json context = {{"address", address}};
-  // The context last: it is what says that the folder is whole.
-  for (const auto& [name, text] : std::initializer_list<std::pair<const char*, std::string>>{
-           {"ca.pem", authority.ca_pem()},
-           {"cert.pem", issued->certificate.certificate_pem},
-           {"key.pem", issued->key_pem},
-           {"context.json", context.dump(2) + "\n"}}) {
-    if (auto written = write_private(folder + "/" + name, text); !written) return written;
-  }
-  log::info("controller.operator_made", log::kv("folder", folder));
-  return {};
 }
 
 }  // namespace farboot

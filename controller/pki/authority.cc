@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "common/base/atomic_file.h"
 #include "common/base/log.h"
 #include "common/content/release.h"
@@ -121,6 +123,8 @@ Result<IssuedKeyPair> Authority::issue_server(const std::vector<std::string>& na
   x509::Subject subject;
   subject.common_name = "farboot controller";
   subject.names = names;
+  for (const char* const own : {"localhost", "127.0.0.1", "::1"})
+    if (std::find(names.begin(), names.end(), own) == names.end()) subject.names.emplace_back(own);
   subject.extended_usage = "serverAuth";
   return state_->issue_pair(std::move(subject), kServerLife);
 }

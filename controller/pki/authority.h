@@ -38,7 +38,8 @@ class Authority {
   /// SHA-256 of the CA certificate's DER, hex.
   std::string fingerprint() const;
 
-  /// `names`: DNS names and IP literals it will be dialled by. Valid 3 years: made at each start.
+  /// `names`: DNS names and IP literals it will be dialled by; those of the machine itself
+  /// (localhost, 127.0.0.1, ::1) always go in too. Valid 3 years: made at each start.
   Result<IssuedKeyPair> issue_server(const std::vector<std::string>& names);
   /// Valid 5 years.
   Result<IssuedKeyPair> issue_operator(std::string_view name, Role role);

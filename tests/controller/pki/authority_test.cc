@@ -88,6 +88,9 @@ TEST_F(AuthorityTest, ServerCertificateHasItsNamesAndWorksWithoutAClock) {
   EXPECT_EQ(X509_check_host(leaf.get(), "other.test", 0, 0, nullptr), 0);
   EXPECT_EQ(X509_check_ip_asc(leaf.get(), "198.18.0.1", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(leaf.get(), "2001:db8::1", 0), 1);
+  EXPECT_EQ(X509_check_host(leaf.get(), "localhost", 0, 0, nullptr), 1) << "for the operator there";
+  EXPECT_EQ(X509_check_ip_asc(leaf.get(), "127.0.0.1", 0), 1);
+  EXPECT_EQ(X509_check_ip_asc(leaf.get(), "::1", 0), 1);
   const std::string& pem = pair->certificate.certificate_pem;
   EXPECT_EQ(judge(pem, X509_PURPOSE_SSL_SERVER, clock_.wall()), X509_V_OK);
   EXPECT_EQ(judge(pem, X509_PURPOSE_SSL_SERVER, WallTime(Seconds(5))), X509_V_OK);  // 1970
