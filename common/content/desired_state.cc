@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kMacsMax = 64;  ///< of one host
 constexpr std::size_t kSerialBytesMax = 256;
-constexpr std::uint64_t kInstallsAtOnceMax = 100'000;
 constexpr std::uint64_t kMillisecondsMax = 253'402'300'799'999;  ///< end of the year 9999
 
 bool is_hex(char letter) {

@@ -17,6 +17,7 @@ namespace farboot {
 
 inline constexpr std::size_t kDesiredStateBytesMax = 8u << 20;
 inline constexpr std::size_t kHostsMax = 20'000;  ///< at one site
+inline constexpr std::uint32_t kInstallsAtOnceMax = 100'000;
 
 /// A machine the operator knows. At least one of macs, uuid, serial is set.
 struct HostSpec {

@@ -63,20 +63,29 @@ Result<DesiredState> Fleet::desired(std::string_view site) const {
   return std::move(desired->state);
 }
 
-/// Writes `next` as the successor of `before`, signed, unless it says the same.
-void Fleet::put_desired(Transaction& transaction, Desired before, DesiredState next) const {
+/// Writes `next` as the successor of `before`, signed, unless it says the same. Nothing is signed
+/// that cannot be read back: neither we nor an agent could ever get past it again.
+Result<void> Fleet::put_desired(Transaction& transaction, Desired before, DesiredState next) const {
   next.number = before.state.number;
   next.issued = before.state.issued;
   const std::string key = desired_key(next.site);
   if (before.revision != 0 && next == before.state) {
     transaction.expect(key, before.revision);
-    return;
+    return {};
   }
   next.number = before.state.number + 1;
   next.issued = std::chrono::floor<Seconds>(clock_.wall());
-  const SignedDocument document =
-      key_.sign(DocumentKind::desired_state, encode_desired_state(next));
+  Bytes bytes = encode_desired_state(next);
+  if (bytes.size() > kDesiredStateBytesMax)
+    return fail(Errc::exhausted,
+                "site {}: its desired state would be {} bytes long, at most {} are possible: fewer "
+                "hosts, or fewer or shorter variables",
+                next.site, bytes.size(), kDesiredStateBytesMax);
+  const auto sound = decode_desired_state(bytes);
+  if (!sound) return prefix(fmt::format("site {}", next.site), sound.error());
+  const SignedDocument document = key_.sign(DocumentKind::desired_state, std::move(bytes));
   transaction.expect(key, before.revision).put(key, std::string(as_text(encode_signed(document))));
+  return {};
 }
 
 Result<void> Fleet::put_site(Transaction& transaction, const Site& site) const {
@@ -94,8 +103,7 @@ Result<void> Fleet::put_site(Transaction& transaction, const Site& site) const {
   }
   transaction.expect(site_key(site.name), site.revision)
       .put(site_key(site.name), encode_site(site));
-  put_desired(transaction, *before, std::move(next));
-  return {};
+  return put_desired(transaction, *before, std::move(next));
 }
 
 Result<void> Fleet::remove_site(Transaction& transaction, const Site& site) const {
@@ -110,8 +118,7 @@ Result<void> Fleet::remove_site(Transaction& transaction, const Site& site) cons
   next.stage.reset();
   next.serve.reset();
   transaction.expect(site_key(site.name), site.revision).erase(site_key(site.name));
-  put_desired(transaction, *before, std::move(next));
-  return {};
+  return put_desired(transaction, *before, std::move(next));
 }
 
 Result<void> Fleet::order_releases(Transaction& transaction, std::string_view site,
@@ -124,8 +131,7 @@ Result<void> Fleet::order_releases(Transaction& transaction, std::string_view si
   next.stage = releases.stage;
   next.serve = releases.serve;
   transaction.expect(site_key(site), exists->revision);
-  put_desired(transaction, *before, std::move(next));
-  return {};
+  return put_desired(transaction, *before, std::move(next));
 }
 
 /// `change(site)` returns the host it changed; committed, and tried again if the site changed

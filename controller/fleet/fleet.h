@@ -39,7 +39,7 @@ class Fleet final : public ReportSink {
 
   /// Adds to `transaction` what makes the site so: its record, and its desired state if that
   /// differs. Nothing is added for a site that is so already. Not with order_releases() of the same
-  /// site in one transaction.
+  /// site in one transaction. Errors: invalid, exhausted (no agent could read its desired state).
   Result<void> put_site(Transaction& transaction, const Site& site) const;
   Result<void> remove_site(Transaction& transaction, const Site& site) const;
 
@@ -82,7 +82,7 @@ class Fleet final : public ReportSink {
     std::uint64_t revision = 0;  ///< 0: none stored yet
   };
   Result<Desired> load_desired(std::string_view site) const;
-  void put_desired(Transaction& transaction, Desired before, DesiredState next) const;
+  Result<void> put_desired(Transaction& transaction, Desired before, DesiredState next) const;
   template <class Change>
   Result<HostSpec> change_site(std::string_view name, Change change);
 

@@ -11,6 +11,11 @@ namespace {
 constexpr unsigned kFormat = 1;  // on disk: never reuse a number
 constexpr std::size_t kSerialBytesMax = 128;
 
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 /// Everything a machine may be known by, each with its kind in front.
 std::vector<std::string> identities(const HostSpec& host) {
   std::vector<std::string> out{"name:" + host.name};
@@ -67,11 +72,13 @@ Result<void> check_variables(std::string_view what, const Variables& variables) 
     return fail(Errc::invalid, "{}: {} variables, at most {} are possible", what, variables.size(),
                 kVariablesMax);
   for (const auto& [name, value] : variables) {
-    if (name.empty() || name.size() > kVariableNameBytesMax || !is_utf8(name))
+    if (name.empty() || name.size() > kVariableNameBytesMax || !is_utf8(name) || has_control(name))
       return fail(Errc::invalid, "{}: variable {}: not a name", what, printable(name));
     if (value.size() > kVariableBytesMax || !is_utf8(value))
       return fail(Errc::invalid, "{}: variable {}: want UTF-8 of at most {} bytes", what,
                   printable(name), kVariableBytesMax);
+    if (value.find('\0') != std::string::npos)
+      return fail(Errc::invalid, "{}: variable {}: a NUL character", what, printable(name));
   }
   return {};
 }
@@ -94,7 +101,10 @@ Result<void> normalise_host(HostSpec& host) {
     return fail(Errc::invalid, "{}: uuid {}: want 8-4-4-4-12 hexadecimal digits", what,
                 printable(host.uuid));
   if (host.serial.size() > kSerialBytesMax || !is_utf8(host.serial))
-    return fail(Errc::invalid, "{}: serial {}: too long", what, printable(host.serial));
+    return fail(Errc::invalid, "{}: serial {}: want UTF-8 of at most {} bytes", what,
+                printable(host.serial), kSerialBytesMax);
+  if (has_control(host.serial))
+    return fail(Errc::invalid, "{}: serial {}: control characters", what, printable(host.serial));
   if (host.macs.empty() && host.uuid.empty() && host.serial.empty())
     return fail(Errc::invalid, "{}: has no mac, uuid or serial to know it by", what);
   if (!host.entry.empty() && !is_name(host.entry))
@@ -109,6 +119,9 @@ Result<void> normalise_site(SiteWish& wish) {
   if (wish.hosts.size() > kHostsPerSiteMax)
     return fail(Errc::invalid, "{}: {} hosts, at most {} are possible", what, wish.hosts.size(),
                 kHostsPerSiteMax);
+  if (wish.limits.installs_at_once_max > kInstallsAtOnceMax)
+    return fail(Errc::invalid, "{}: installs_at_once_max {}: at most {}", what,
+                wish.limits.installs_at_once_max, kInstallsAtOnceMax);
   for (const Variables* variables : {&wish.variables, &wish.labels}) {
     const auto good = check_variables(what, *variables);
     if (!good) return good.error();

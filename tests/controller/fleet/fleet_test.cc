@@ -61,6 +61,23 @@ TEST_F(FleetTest, SignsADesiredStateForANewSite) {
   EXPECT_TRUE(key_.verify_key().verify(DocumentKind::desired_state, stored()));
 }
 
+TEST_F(FleetTest, SignsNothingThatCannotBeReadBack) {
+  put(lyon());
+  Site long_one = *fleet_.site("lyon");
+  for (int i = 0; i < 200; ++i)
+    long_one.variables[fmt::format("v{}", i)] = std::string(kVariableBytesMax, 'x');
+  Transaction transaction;
+  const auto refused = fleet_.put_site(transaction, long_one);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::exhausted);
+  EXPECT_THAT(refused.error().what, HasSubstr("site lyon: its desired state would be"));
+  // Past the checks of the site itself: the decoder has the last word.
+  Site odd = *fleet_.site("lyon");
+  odd.hosts[0].serial = "ABC\n";
+  EXPECT_EQ(fleet_.put_site(transaction, odd).error().code, Errc::invalid);
+  EXPECT_TRUE(fleet_.desired("lyon"));
+}
+
 TEST_F(FleetTest, NumbersEveryChangeAndOnlyChanges) {
   put(lyon());
   put(lyon());

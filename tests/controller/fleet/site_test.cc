@@ -54,6 +54,23 @@ TEST(Site, RefusesWhatCannotBe) {
   EXPECT_FALSE(normalise_host(odd));
 }
 
+TEST(Site, RefusesWhatNoAgentCouldRead) {
+  const auto refusal = [](const auto& change) {
+    SiteWish wish = site({host("web1", "52:54:00:00:00:01")});
+    change(wish);
+    const auto good = normalise_site(wish);
+    return good ? std::string("accepted") : good.error().what;
+  };
+  EXPECT_THAT(refusal([](SiteWish& wish) { wish.hosts[0].host.serial = "ABC\n"; }),
+              HasSubstr("host web1: serial ABC\\x0a: control characters"));
+  EXPECT_THAT(refusal([](SiteWish& wish) { wish.hosts[0].host.variables["a\tb"] = "1"; }),
+              HasSubstr("not a name"));
+  EXPECT_THAT(refusal([](SiteWish& wish) { wish.variables["motd"] = std::string("a\0b", 3); }),
+              HasSubstr("variable motd: a NUL character"));
+  EXPECT_THAT(refusal([](SiteWish& wish) { wish.limits.installs_at_once_max = 100'001; }),
+              HasSubstr("installs_at_once_max 100001: at most 100000"));
+}
+
 TEST(Site, OrdersTheFirstInstallOnce) {
   const Site first = merge_site({}, site({host("web1", "52:54:00:00:00:01", true)}));
   EXPECT_EQ(first.hosts[0].install_order, 1u);
