@@ -1,6 +1,7 @@
 #include "controller/import/importer.h"
 
 #include <sys/stat.h>
+#include <cerrno>
 #include <clocale>
 
 #include <algorithm>
@@ -58,9 +59,7 @@ Result<std::unique_ptr<TreeSource>> open_source(const ImportRequest& request) {
     return source;
   }
   struct stat status {};
-  if (::stat(request.source.c_str(), &status) != 0)
-    return fail(Errc::not_found, "{}: no such file or directory on the controller",
-                printable(request.source));
+  if (::stat(request.source.c_str(), &status) != 0) return not_readable(request.source, errno);
   if (S_ISDIR(status.st_mode)) {
     if (request.sha256)
       return fail(Errc::invalid, "--sha256 is of an ISO file; {} is a directory",
@@ -155,7 +154,7 @@ Result<Image> import_tree(const ImportRequest& request, TreeSource& source, Cont
   if (auto ok = meter.start("listing", {}); !ok) return ok.error();
   auto listing = source.list(meter);
   if (!listing) return listing.error();
-  auto aliases = resolve_links(*listing);
+  auto aliases = resolve_links(*listing, [&meter] { return meter.tick(); });
   if (!aliases) return aliases.error();
   std::set<std::string> paths;
   for (const SourceFile& file : listing->files) paths.insert(file.path);

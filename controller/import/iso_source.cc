@@ -212,9 +212,7 @@ Result<std::unique_ptr<IsoSource>> IsoSource::open(const std::string& path,
                                                    std::optional<Digest> sha256) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
-    return fail(errno == ENOENT ? Errc::not_found : Errc::denied, "{}: {}", printable(path),
-                std::strerror(errno));
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return not_readable(path, errno);
   const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
   if (auto ok = check_volume(file.get(), size_bytes); !ok)
     return prefix(printable(path), ok.error());
@@ -235,11 +233,12 @@ Result<Listing> IsoSource::list(Meter& meter) {
     if (!more) return prefix(printable(path_), more.error());
     if (!*more) return listing;
     if (::archive_entry_filetype(entry) == AE_IFDIR) continue;
+    const std::size_t files_before = listing.files.size();
     if (auto ok = list_entry(entry, listing); !ok) return prefix(printable(path_), ok.error());
     if (listing.files.size() + listing.links.size() > kManifestFilesMax)
       return fail(Errc::exhausted, "{}: more than {} files", printable(path_), kManifestFilesMax);
     if (auto ok = meter.tick(); !ok) return ok.error();
-    if (listing.files.empty()) continue;
+    if (listing.files.size() == files_before) continue;  // a link
     const SourceFile& file = listing.files.back();
     if (!is_metadata_text(file.path) || file.size_bytes > kMetadataTextBytesMax) continue;
     std::string text;

@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t kHopsMax = 40;   ///< as Linux: links met while one path is walked
 constexpr std::size_t kNestedMax = 8;  ///< directory links inside directory links
+/// Links met inside directory links: a few hundred in real trees, but every directory linked to
+/// every other makes n^8 of them.
+constexpr std::size_t kInnerLinksMax = 50'000;
+constexpr std::size_t kNamesMax = 2 * kManifestFilesMax;  ///< also those that repeat
 
 std::string parent_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -24,7 +28,7 @@ std::string under(std::string_view directory, std::string_view rest) {
 
 class Resolver {
  public:
-  explicit Resolver(const Listing& listing) {
+  Resolver(const Listing& listing, const std::function<Result<void>()>& tick) : tick_(tick) {
     for (const SourceFile& file : listing.files) files_.insert(file.path);
     for (const SourceLink& link : listing.links) links_.emplace(link.path, &link);
   }
@@ -72,6 +76,13 @@ class Resolver {
   /// Adds what the link at `link` stands for under the name `alias`.
   Result<void> add(const std::string& alias, const std::string& link,
                    std::vector<std::string> inside) {
+    if (!inside.empty() && ++inner_links_ > kInnerLinksMax)
+      return fail(Errc::exhausted, "link {}: directory links lie in each other over {} times",
+                  printable(link), kInnerLinksMax);
+    if (tick_) {
+      auto ok = tick_();
+      if (!ok) return ok.error();
+    }
     auto target = real_path(link, link, 0);
     if (!target) return target.error();
     if (files_.contains(*target)) return add_file(alias, *target);
@@ -99,7 +110,7 @@ class Resolver {
     if (!is_tree_path(alias))
       return fail(Errc::invalid, "link {}: not a path a tree may hold", printable(alias));
     aliases_.emplace(alias, file);
-    if (aliases_.size() > kManifestFilesMax)
+    if (aliases_.size() > kManifestFilesMax || ++names_ > kNamesMax)
       return fail(Errc::exhausted, "links stand for more than {} files", kManifestFilesMax);
     return {};
   }
@@ -107,12 +118,16 @@ class Resolver {
   std::set<std::string> files_;
   std::map<std::string, const SourceLink*> links_;
   std::map<std::string, std::string> aliases_;
+  const std::function<Result<void>()>& tick_;
+  std::size_t inner_links_ = 0;
+  std::size_t names_ = 0;
 };
 
 }  // namespace
 
-Result<std::map<std::string, std::string>> resolve_links(const Listing& listing) {
-  return Resolver(listing).run();
+Result<std::map<std::string, std::string>> resolve_links(
+    const Listing& listing, const std::function<Result<void>()>& tick) {
+  return Resolver(listing, tick).run();
 }
 
 Result<std::string> join_tree_path(std::string_view base, std::string_view path) {

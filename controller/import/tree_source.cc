@@ -1,9 +1,36 @@
 #include "controller/import/tree_source.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
 
 namespace farboot {
+namespace {
+
+std::string own_user() {
+  const ::uid_t id = ::geteuid();
+  std::vector<char> text(16 * 1024);
+  ::passwd entry{};
+  ::passwd* found = nullptr;
+  if (::getpwuid_r(id, &entry, text.data(), text.size(), &found) != 0 || found == nullptr)
+    return fmt::format("number {}", id);
+  return found->pw_name;
+}
+
+}  // namespace
+
+Error not_readable(const std::string& path, int error_number) {
+  if (error_number == ENOENT || error_number == ENOTDIR)
+    return fail(Errc::not_found, "{}: no such file or directory on the controller",
+                printable(path));
+  return fail(Errc::denied, "{}: {} (the controller reads it as user {})", printable(path),
+              std::strerror(error_number), own_user());
+}
 
 bool is_metadata_text(std::string_view path) {
   constexpr std::array<std::string_view, 4> kNames = {".treeinfo", "treeinfo", ".discinfo",

@@ -65,6 +65,10 @@ class TreeSource {
   virtual void done() {}
 };
 
+/// Why `path` on this machine cannot be read, by `errno`, and as whom we tried: what an operator
+/// may read, the controller's own user often may not. Errors: not_found, denied.
+Error not_readable(const std::string& path, int error_number);
+
 /// The permission bits a manifest keeps: an ISO and the directory it was unpacked to give the same.
 std::uint32_t tree_mode(std::uint32_t mode);
 

@@ -57,6 +57,25 @@ class ImporterTest : public ::testing::Test {
   int made_ = 0;
 };
 
+TEST_F(ImporterTest, SaysWhyASourceCannotBeRead) {
+  const Error absent = refusal((temp_ / "nothing").string());
+  EXPECT_EQ(absent.code, Errc::not_found);
+  EXPECT_THAT(absent.what, HasSubstr("no such file or directory on the controller"));
+  std::filesystem::create_symlink("circle", temp_ / "circle");
+  const Error circle = refusal((temp_ / "circle").string());
+  EXPECT_EQ(circle.code, Errc::denied);
+  EXPECT_THAT(circle.what, AllOf(HasSubstr("Too many levels of symbolic links"),
+                                 HasSubstr("reads it as user ")));
+}
+
+TEST_F(ImporterTest, KeepsTheTextOfAFileThatHasASecondName) {
+  TreeFiles tree = centos7_tree();
+  tree[".treeinfo.old"] = "=> .treeinfo";
+  const auto image = run(iso_of(tree));
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_EQ(image->tag, "7.4") << "as .treeinfo says";
+}
+
 TEST_F(ImporterTest, TakesADirectoryByteForByte) {
   const TreeFiles tree = centos7_tree();
   auto image = run(folder_of(tree));

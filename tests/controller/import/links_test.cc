@@ -61,6 +61,30 @@ TEST(Links, AreRefusedWhenTheyLeaveDangleOrCircle) {
   EXPECT_THAT(refusal(listing_of({"f"}, {{"x", "y"}, {"y", "x"}})), HasSubstr("circles"));
 }
 
+/// Every directory links to every other, and nothing is a file.
+Listing knot() {
+  constexpr int kDirectories = 30;
+  std::vector<std::pair<std::string, std::string>> links;
+  for (int from = 0; from < kDirectories; ++from)
+    for (int to = 0; to < kDirectories; ++to)
+      if (from != to) links.emplace_back(fmt::format("{}/{}", from, to), fmt::format("../{}", to));
+  return listing_of({}, links);
+}
+
+TEST(Links, AreRefusedWhenTheyAreAKnot) {
+  EXPECT_THAT(refusal(knot()), HasSubstr("directory links lie in each other over"));
+}
+
+TEST(Links, MayBeBrokenOff) {
+  int asked = 0;
+  const auto links = resolve_links(knot(), [&asked]() -> Result<void> {
+    if (++asked < 100) return {};
+    return fail(Errc::cancelled, "import: cancelled");
+  });
+  ASSERT_FALSE(links);
+  EXPECT_EQ(links.error().code, Errc::cancelled);
+}
+
 TEST(TreePathJoin, StaysInside) {
   EXPECT_EQ(*join_tree_path("a/b", "../c//./d"), "a/c/d");
   EXPECT_EQ(*join_tree_path("a", ".."), "");

@@ -38,6 +38,11 @@ void put_entry(::archive* writer, const std::string& path, const std::string& co
     return;
   }
   ::archive_entry_set_filetype(entry.get(), AE_IFREG);
+  if (content.starts_with("=> ")) {
+    ::archive_entry_set_hardlink_utf8(entry.get(), content.substr(3).c_str());
+    FARBOOT_CHECK(::archive_write_header(writer, entry.get()) == ARCHIVE_OK);
+    return;
+  }
   ::archive_entry_set_size(entry.get(), static_cast<::la_int64_t>(content.size()));
   FARBOOT_CHECK(::archive_write_header(writer, entry.get()) == ARCHIVE_OK);
   FARBOOT_CHECK(::archive_write_data(writer, content.data(), content.size()) ==

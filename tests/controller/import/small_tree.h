@@ -10,7 +10,7 @@
 
 namespace farboot {
 
-/// path → content. A content of `-> target` is a symbolic link.
+/// path → content. A content of `-> target` is a symbolic link, of `=> path` in an ISO a hard one.
 using TreeFiles = std::map<std::string, std::string>;
 
 /// CentOS 7 as its DVD: .treeinfo with checksums, repodata (primary.xml.gz), three packages, one of
