@@ -25,6 +25,10 @@ struct FreeEasy {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
 };
 
+struct FreeHeaders {
+  void operator()(curl_slist* headers) const { curl_slist_free_all(headers); }
+};
+
 /// libcurl's process-wide part, once.
 void start_curl() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -54,7 +58,7 @@ struct HttpFetch::State {
     curl_easy_reset(curl);  // connections stay
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https,file");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, redirects_of(url));
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kRedirectsMax);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSecondsMax);
@@ -87,8 +91,36 @@ struct HttpFetch::State {
     resume_at = offset;
     received = 0;
     accepting.reset();
-    if (offset != 0)
-      curl_easy_setopt(easy.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(offset));
+    if (offset == 0) {
+      validator.clear();
+      return perform();
+    }
+    curl_easy_setopt(easy.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(offset));
+    // The rest of the same file, or all of the new one: RFC 9110 §13.1.5.
+    const std::unique_ptr<curl_slist, FreeHeaders> headers(
+        validator.empty() ? nullptr
+                          : curl_slist_append(nullptr, ("If-Range: " + validator).c_str()));
+    curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
+    Attempt attempt = perform();
+    curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, nullptr);
+    return attempt;
+  }
+
+  enum class Look {
+    head,
+    first_byte  ///< a GET that is broken off: the server knows no HEAD
+  };
+  /// Asks whether it is there. `enough` says that a GET was broken off because it is.
+  Attempt look(const std::string& url, Look how) {
+    prepare(url);
+    receiver = nullptr;
+    resume_at = 0;
+    accepting.reset();
+    enough = false;
+    if (how == Look::head)
+      curl_easy_setopt(easy.get(), CURLOPT_NOBODY, 1L);
+    else
+      curl_easy_setopt(easy.get(), CURLOPT_RANGE, "0-0");
     return perform();
   }
 
@@ -105,6 +137,10 @@ struct HttpFetch::State {
     auto* state = static_cast<State*>(self);
     if (!state->accepting) state->accepting = state->begin_body();
     if (!*state->accepting) return size;  // an error page: thrown away
+    if (state->receiver == nullptr) {
+      state->enough = true;
+      return CURL_WRITEFUNC_ERROR;
+    }
     auto ok = state->receiver->bytes({reinterpret_cast<const std::uint8_t*>(bytes), size});
     if (!ok) {
       state->stopped = ok.error();
@@ -119,7 +155,19 @@ struct HttpFetch::State {
     long status = 0;
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status != 0 && status != 200 && status != 206) return false;
+    if (resume_at == 0) validator = strong_validator();
     return true;
+  }
+
+  /// What tells this version of the file from another; a weak ETag does not (RFC 9110 §13.1.5).
+  std::string strong_validator() {
+    for (const char* const name : {"ETag", "Last-Modified"}) {
+      curl_header* header = nullptr;
+      if (curl_easy_header(easy.get(), name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) continue;
+      const std::string_view value = header->value;
+      if (!value.starts_with("W/")) return std::string(value);
+    }
+    return {};
   }
 
   /// Waits before attempt number `attempt`. Errors: alive()'s.
@@ -140,6 +188,8 @@ struct HttpFetch::State {
   std::uint64_t resume_at = 0;
   std::uint64_t received = 0;
   std::optional<bool> accepting;
+  bool enough = false;
+  std::string validator;  ///< If-Range of the file under way; empty: the server gave none
 };
 
 namespace {
@@ -221,20 +271,21 @@ Result<Bytes> HttpFetch::get(const std::string& url, std::size_t bytes_max) {
 }
 
 Result<HttpFetch::Head> HttpFetch::head(const std::string& url) {
+  State::Look look = State::Look::head;
   for (int attempt = 1;; ++attempt) {
-    const Receiver nobody{[](ByteView) -> Result<void> { return {}; }, [] {}};
-    state_->prepare(url);
-    state_->receiver = &nobody;
-    state_->resume_at = 0;
-    state_->accepting.reset();
-    curl_easy_setopt(state_->easy.get(), CURLOPT_NOBODY, 1L);
-    const State::Attempt ended = state_->perform();
+    const State::Attempt ended = state_->look(url, look);
     if (state_->stopped) return *state_->stopped;
+    if (look == State::Look::head && (ended.status == 405 || ended.status == 501)) {
+      look = State::Look::first_byte;
+      continue;
+    }
+    if (look == State::Look::first_byte && (state_->enough || ended.status == 416)) return Head{};
     if (is_success(url, ended.code, ended.status)) {
       curl_off_t length = -1;
       curl_easy_getinfo(state_->easy.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
       Head head;
-      if (length >= 0) head.size_bytes = static_cast<std::uint64_t>(length);
+      if (length >= 0 && look == State::Look::head)
+        head.size_bytes = static_cast<std::uint64_t>(length);
       return head;
     }
     if (auto verdict = final_verdict(url, ended.code, ended.status, ended.problem)) return *verdict;
@@ -244,6 +295,10 @@ Result<HttpFetch::Head> HttpFetch::head(const std::string& url) {
                   attempt);
     if (auto ok = state_->pause(attempt); !ok) return ok.error();
   }
+}
+
+const char* redirects_of(const std::string& url) {
+  return url.starts_with("https:") ? "https" : "http,https";
 }
 
 std::string url_of(const std::string& base, std::string_view path) {

@@ -38,13 +38,16 @@ class HttpFetch {
   struct Head {
     std::optional<std::uint64_t> size_bytes;
   };
-  /// Whether it is there. Errors: as get().
+  /// Whether it is there, also at a server that knows no HEAD. Errors: as get().
   Result<Head> head(const std::string& url);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The protocols a redirect from `url` may lead to: what was asked for over TLS comes over TLS.
+const char* redirects_of(const std::string& url);
 
 /// `base`/`path` with the path's bytes escaped where a URL demands it.
 std::string url_of(const std::string& base, std::string_view path);

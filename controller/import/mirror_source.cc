@@ -248,8 +248,11 @@ Result<void> MirrorSource::list_repo_file(const std::string& folder, const RepoF
 }
 
 Result<void> MirrorSource::list_extras(HttpFetch& fetch) {
-  for (const char* name : kExtras)
-    if (auto ok = probe(fetch, under(root_, name)); !ok) return ok.error();
+  for (const char* name : kExtras) {
+    auto there = probe(fetch, under(root_, name));
+    // Object stores answer 403 for what they do not have; nothing depends on these.
+    if (!there && there.error().code != Errc::denied) return there.error();
+  }
   const std::string discinfo = under(root_, ".discinfo");
   if (!listed_.contains(discinfo)) return {};
   auto text = fetch.get(url_of(base_, discinfo), kMetadataTextBytesMax);

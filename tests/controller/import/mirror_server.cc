@@ -44,8 +44,13 @@ MirrorServer::Request parse(const std::string& head) {
   request.path = unescaped(head.substr(blank + 2, end - blank - 2));  // without the slash
   const std::size_t range = head.find("Range: bytes=");
   if (range != std::string::npos) request.offset = std::stoull(head.substr(range + 13));
+  const std::size_t validator = head.find("If-Range: ");
+  if (validator != std::string::npos)
+    request.if_range = head.substr(validator + 10, head.find('\r', validator) - validator - 10);
   return request;
 }
+
+std::string etag_of(const std::string& content) { return "\"" + sha256_hex(content) + "\""; }
 
 }  // namespace
 
@@ -83,6 +88,12 @@ void MirrorServer::fault(const std::string& path, Fault fault) {
 }
 void MirrorServer::ignore_ranges() {
   state_.with([](State& state) { state.ranges = false; });
+}
+void MirrorServer::answer_heads(int status) {
+  state_.with([status](State& state) { state.head_status = status; });
+}
+void MirrorServer::answer_absent(int status) {
+  state_.with([status](State& state) { state.absent_status = status; });
 }
 std::vector<MirrorServer::Request> MirrorServer::requests() const {
   return state_.with([](const State& state) { return state.requests; });
@@ -129,14 +140,19 @@ std::string MirrorServer::answer(const Request& request) {
       fault = at->second;
     }
     if (fault.status != 0) return plain(fault.status);
+    if (request.method == "HEAD" && state.head_status != 0) return plain(state.head_status);
     const auto file = state.tree.find(request.path);
-    if (file == state.tree.end()) return plain(404);
-    const std::string& all = file->second;
-    const std::uint64_t offset = state.ranges ? request.offset : 0;
+    if (file == state.tree.end()) return plain(state.absent_status);
+    const std::string all = file->second;
+    if (!fault.then.empty()) file->second = fault.then;
+    const bool other = !request.if_range.empty() && request.if_range != etag_of(all);
+    const std::uint64_t offset = state.ranges && !other ? request.offset : 0;
     if (offset != 0 && offset >= all.size()) return plain(416);
     std::string body = all.substr(offset);
-    std::string head = fmt::format("HTTP/1.1 {} x\r\nConnection: close\r\nContent-Length: {}\r\n",
-                                   offset != 0 ? 206 : 200, body.size());
+    std::string head = fmt::format(
+        "HTTP/1.1 {} x\r\nConnection: close\r\nContent-Length: {}\r\n"
+        "ETag: {}\r\n",
+        offset != 0 ? 206 : 200, body.size(), etag_of(all));
     if (offset != 0)
       head += fmt::format("Content-Range: bytes {}-{}/{}\r\n", offset, all.size() - 1, all.size());
     if (request.method == "HEAD") body.clear();

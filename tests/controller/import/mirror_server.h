@@ -18,11 +18,13 @@ class MirrorServer {
     int times = 0;              ///< how many more requests it meets
     int status = 0;             ///< answer this, or
     std::size_t cut_after = 0;  ///< close after so many bytes of the body
+    std::string then;           ///< what the file is from then on; empty: unchanged
   };
   struct Request {
     std::string method;
     std::string path;
     std::uint64_t offset = 0;
+    std::string if_range;
   };
 
   explicit MirrorServer(TreeFiles tree);
@@ -35,6 +37,10 @@ class MirrorServer {
   void fault(const std::string& path, Fault fault);
   /// Answers every request from the first byte.
   void ignore_ranges();
+  /// Of a server that knows no HEAD, say.
+  void answer_heads(int status);
+  /// Of a server that does not say what it lacks.
+  void answer_absent(int status);
   std::vector<Request> requests() const;
   std::size_t gets_of(const std::string& path) const;
 
@@ -43,6 +49,8 @@ class MirrorServer {
     TreeFiles tree;
     std::map<std::string, Fault> faults;
     bool ranges = true;
+    int head_status = 0;
+    int absent_status = 404;
     std::vector<Request> requests;
   };
   void run();

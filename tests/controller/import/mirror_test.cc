@@ -99,6 +99,29 @@ TEST_F(MirrorTest, BeginsAFileAgainWhenTheServerKnowsNoRanges) {
   expect_tree(run(server.url()), tree);
 }
 
+TEST_F(MirrorTest, BeginsAFileAgainWhenItBecameAnotherOne) {
+  const TreeFiles tree = centos7_tree();
+  TreeFiles before = tree;
+  for (char& letter : before[kBig]) letter = static_cast<char>(letter ^ 1);
+  MirrorServer server(before);
+  server.fault(kBig, {.times = 1, .cut_after = 700'000, .then = tree.at(kBig)});
+  expect_tree(run(server.url()), tree);
+}
+
+TEST_F(MirrorTest, MayKnowNoHead) {
+  const TreeFiles tree = centos7_tree();
+  MirrorServer server(tree);
+  server.answer_heads(405);
+  expect_tree(run(server.url()), tree);
+}
+
+TEST_F(MirrorTest, MayDenyWhatItDoesNotHave) {
+  const TreeFiles tree = centos7_tree();
+  MirrorServer server(tree);
+  server.answer_absent(403);
+  expect_tree(run(server.url()), tree);
+}
+
 TEST_F(MirrorTest, AsksAgainWhenTheServerIsBusyButNotForEver) {
   const TreeFiles tree = centos7_tree();
   MirrorServer server(tree);
@@ -178,6 +201,11 @@ TEST_F(MirrorTest, RefusesAddressesThatAreNoTree) {
   EXPECT_THAT(run("http://127.0.0.1:1/x?y=1").error().what, HasSubstr("query"));
   EXPECT_THAT(run("http://127.0.0.1:1/x.iso").error().what, HasSubstr("fetch the ISO first"));
   EXPECT_EQ(run("http://user:secret@127.0.0.1:1/x").error().what.find("secret"), std::string::npos);
+}
+
+TEST(Url, OverTlsIsNeverRedirectedToPlainText) {
+  EXPECT_STREQ(redirects_of("https://mirror/os"), "https");
+  EXPECT_STREQ(redirects_of("http://mirror/os"), "http,https");
 }
 
 TEST(Url, EscapesPathsAndHidesPasswords) {
