@@ -27,18 +27,18 @@ std::string first_error(const SiteFacts& site) {
 }
 
 /// Starts `timer` while `condition` holds; true once it has held for `grace`.
-bool held_for(std::optional<WallTime>& timer, bool condition, Seconds grace, WallTime now) {
+bool held_for(std::optional<SteadyTime>& timer, bool condition, Seconds grace, SteadyTime now) {
   if (!condition) {
     timer.reset();
     return false;
   }
-  if (!timer || *timer > now) timer = now;
+  if (!timer) timer = now;
   return now - *timer >= grace;
 }
 
 class Planner {
  public:
-  Planner(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, WallTime now)
+  Planner(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, PlanTime now)
       : rollout_(std::move(rollout)), facts_(facts), memory_(memory), now_(now) {}
 
   Step run() {
@@ -70,7 +70,7 @@ class Planner {
   }
 
   void set(RolloutTarget& target, TargetState state, std::string detail = {}) {
-    if (target.state != state) target.since = now_;
+    if (target.state != state) target.since = now_.wall;
     target.state = state;
     target.detail = std::move(detail);
     SiteMemory& memory = memory_[target.site];
@@ -100,7 +100,8 @@ class Planner {
 
   void observe_staging(RolloutTarget& target, const SiteFacts& facts) {
     SiteMemory& memory = memory_[target.site];
-    if (held_for(memory.offline_since, !online(facts), rollout_.policy.offline_grace, now_)) {
+    if (held_for(memory.offline_since, !online(facts), rollout_.policy.offline_grace,
+                 now_.steady)) {
       // Frees the slot: skipped, or it gets another turn when it is back.
       withdraw(target);
       const bool skip = rollout_.policy.offline == OfflinePolicy::skip;
@@ -120,11 +121,11 @@ class Planner {
     memory.bytes_done = std::max(memory.bytes_done, done);
     const std::string error = first_error(facts);
     target.detail = error;  // shown at once, also while it may still pass
-    if (held_for(memory.error_since, !error.empty(), rollout_.policy.error_grace, now_)) {
+    if (held_for(memory.error_since, !error.empty(), rollout_.policy.error_grace, now_.steady)) {
       withdraw(target);
       return set(target, TargetState::failed, error);
     }
-    if (held_for(memory.progress_since, true, rollout_.policy.stall, now_)) {
+    if (held_for(memory.progress_since, true, rollout_.policy.stall, now_.steady)) {
       withdraw(target);
       return set(target, TargetState::failed,
                  "no progress for " + std::to_string(rollout_.policy.stall.count()) + " s");
@@ -138,7 +139,7 @@ class Planner {
       return set(target, TargetState::active);
     if (!online(facts)) {
       // The order stands: it is served the moment the site reads it. Only the slot is given up.
-      if (held_for(memory.offline_since, true, rollout_.policy.offline_grace, now_))
+      if (held_for(memory.offline_since, true, rollout_.policy.offline_grace, now_.steady))
         set(target, TargetState::skipped, "went offline while activating; the order stands");
       return;
     }
@@ -146,8 +147,8 @@ class Planner {
     const std::string error = first_error(facts);
     target.detail = error;
     const bool failed =
-        held_for(memory.error_since, !error.empty(), rollout_.policy.error_grace, now_);
-    const bool late = held_for(memory.progress_since, true, rollout_.policy.activate, now_);
+        held_for(memory.error_since, !error.empty(), rollout_.policy.error_grace, now_.steady);
+    const bool late = held_for(memory.progress_since, true, rollout_.policy.activate, now_.steady);
     if (!failed && !late) return;
     if (rollout_.policy.on_failure == FailurePolicy::back && target.from) withdraw(target);
     set(target, TargetState::failed,
@@ -159,7 +160,7 @@ class Planner {
     if (all_online(facts, [&](const AgentFacts& agent) { return agent.active == target.from; }))
       return set(target, TargetState::returned, target.detail);
     // The order stands; waiting for ever for the report would leave the rollout open.
-    if (held_for(memory_[target.site].progress_since, true, rollout_.policy.activate, now_))
+    if (held_for(memory_[target.site].progress_since, true, rollout_.policy.activate, now_.steady))
       set(target, TargetState::failed, "ordered back, but has not reported it yet");
   }
 
@@ -173,7 +174,7 @@ class Planner {
     const bool busy =
         std::any_of(rollout_.targets.begin(), rollout_.targets.end(),
                     [](const RolloutTarget& target) { return under_way(target.state); });
-    if (closed && !busy) rollout_.finished = now_;
+    if (closed && !busy) rollout_.finished = now_.wall;
   }
 
   void running() {
@@ -222,12 +223,12 @@ class Planner {
                          return target.wave != rollout_.wave || ended(target.state);
                        })) {
       RolloutWave& wave = rollout_.waves[rollout_.wave];
-      if (!wave.finished) wave.finished = now_;
+      if (!wave.finished) wave.finished = now_.wall;
       if (rollout_.wave + 1 == rollout_.waves.size()) {
         finish();
         return false;
       }
-      if (now_ - *wave.finished < wave.soak) return false;
+      if (now_.wall - *wave.finished < wave.soak) return false;
       ++rollout_.wave;
     }
     return true;
@@ -259,7 +260,8 @@ class Planner {
       }
       SiteMemory& memory = memory_[target.site];
       const bool skip = rollout_.policy.offline == OfflinePolicy::skip;
-      if (held_for(memory.offline_since, !online(*facts), rollout_.policy.offline_grace, now_) &&
+      if (held_for(memory.offline_since, !online(*facts), rollout_.policy.offline_grace,
+                   now_.steady) &&
           skip) {
         set(target, TargetState::skipped,
             facts->agents.empty() ? "no agent is enrolled" : "offline");
@@ -282,13 +284,13 @@ class Planner {
   Rollout rollout_;
   const FleetFacts& facts_;
   PlanMemory& memory_;
-  WallTime now_;
+  PlanTime now_;
   std::map<std::string, Releases> orders_;
 };
 
 }  // namespace
 
-Step plan(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, WallTime now) {
+Step plan(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, PlanTime now) {
   return Planner(std::move(rollout), facts, memory, now).run();
 }
 

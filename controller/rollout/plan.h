@@ -23,7 +23,7 @@ struct AgentFacts {
   std::optional<Digest> staged;
   std::optional<Digest> proved;   ///< the release its proof of readiness is for
   std::optional<Digest> release;  ///< of the transfer under way
-  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_done = 0;   ///< fetched; then, on top, read back from the disk and verified
   std::string error;
 };
 
@@ -35,9 +35,15 @@ struct SiteFacts {
 /// Every site there is.
 using FleetFacts = std::map<std::string, SiteFacts>;
 
+/// The wall clock is for what is stored and shown, the steady one for the graces.
+struct PlanTime {
+  WallTime wall{};
+  SteadyTime steady{};
+};
+
 /// What the planner has seen and need not survive a restart: the graces then begin anew.
 struct SiteMemory {
-  std::optional<WallTime> offline_since, error_since, progress_since;
+  std::optional<SteadyTime> offline_since, error_since, progress_since;
   std::uint64_t bytes_done = 0;
 };
 using PlanMemory = std::map<std::string, SiteMemory>;
@@ -56,6 +62,6 @@ struct Step {
 /// Never leaves more than policy.sites_at_once_max sites under way; once failures are over the
 /// threshold it starts nothing more. Calling it again with what it returned and the same facts
 /// changes nothing.
-Step plan(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, WallTime now);
+Step plan(Rollout rollout, const FleetFacts& facts, PlanMemory& memory, PlanTime now);
 
 }  // namespace farboot

@@ -86,19 +86,19 @@ Result<Rollout> Rollouts::find(std::string_view id) const {
   return read(**entry);
 }
 
-Result<void> Rollouts::check_free(const std::vector<RolloutTarget>& targets) const {
-  const auto busy = unfinished();
-  if (!busy) return busy.error();
-  for (const Stored& other : *busy)
-    for (const RolloutTarget& theirs : other.rollout.targets)
+Result<void> Rollouts::check_free(const std::vector<RolloutTarget>& targets,
+                                  const std::vector<Rollout>& rollouts) {
+  for (const Rollout& other : rollouts) {
+    if (other.finished) continue;
+    for (const RolloutTarget& theirs : other.targets)
       for (const RolloutTarget& ours : targets)
         if (theirs.site == ours.site)
           return fail(
               Errc::conflict,
               "site {}: rollout {} of r{} has it and is {}; wait, or `farboot rollout abort "
               "{}`",
-              ours.site, other.rollout.id, other.rollout.release_number,
-              to_string(other.rollout.state), other.rollout.id);
+              ours.site, other.id, other.release_number, to_string(other.state), other.id);
+  }
   return {};
 }
 
@@ -136,13 +136,14 @@ Result<Rollout> Rollouts::start(const RolloutWish& wish) {
     if (!sites) return sites.error();
     auto targets = select_targets(wish.waves, *sites);
     if (!targets) return targets.error();
-    const auto free = check_free(*targets);
+    // Read once: whoever begins one after this gets the number that we expect to be free.
+    const auto all = rollouts();
+    if (!all) return all.error();
+    const auto free = check_free(*targets, *all);
     if (!free) return free.error();
     Transaction transaction;
     const auto held = check_held(*release, transaction);
     if (!held) return held.error();
-    const auto all = rollouts();
-    if (!all) return all.error();
     Rollout rollout;
     rollout.id = fmt::to_string(all->empty() ? 1 : id_number(all->front().id).value_or(0) + 1);
     rollout.release = release->digest;

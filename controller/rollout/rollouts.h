@@ -71,7 +71,8 @@ class Rollouts {
  private:
   template <class Change>
   Result<Rollout> change(std::string_view id, Change change);
-  Result<void> check_free(const std::vector<RolloutTarget>& targets) const;
+  static Result<void> check_free(const std::vector<RolloutTarget>& targets,
+                                 const std::vector<Rollout>& rollouts);
   Result<void> check_held(const StoredRelease& release, Transaction& transaction) const;
 
   Parts parts_;

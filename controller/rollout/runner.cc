@@ -72,13 +72,14 @@ Result<std::size_t> RolloutRunner::run_once() {
   std::optional<Error> first;
   for (const Rollouts::Stored& stored : *open) {
     const auto step = [&]() -> Result<void> {
+      // Without it no site counts as ready, but all else goes on: above all an abort.
       const auto root = learn_root(stored.rollout.release);
-      if (!root) return root.error();
       // Read anew for each: the one before may have given orders.
       const auto known = facts();
       if (!known) return known.error();
       const auto advanced = advance(stored, *known);
       if (!advanced) return advanced.error();
+      if (!root) return root.error();
       return {};
     }();
     if (!step && !first) first = prefix(fmt::format("rollout {}", stored.rollout.id), step.error());
@@ -128,6 +129,8 @@ Result<FleetFacts> RolloutRunner::facts() {
       fact.proved = proved(agent, status->report);
       fact.release = status->report.release;
       fact.bytes_done = status->report.bytes_done;
+      // Reading a release back takes a slow disk an hour: that is progress too.
+      if (status->report.step == TransferStep::ready) fact.bytes_done += status->report.bytes_total;
       fact.error = status->report.error;
     }
     site->second.agents.push_back(std::move(fact));
@@ -137,7 +140,8 @@ Result<FleetFacts> RolloutRunner::facts() {
 
 /// True if something was stored.
 Result<bool> RolloutRunner::advance(const Rollouts::Stored& stored, const FleetFacts& facts) {
-  const Step step = plan(stored.rollout, facts, memory_[stored.rollout.id], clock_.wall());
+  const Step step = plan(stored.rollout, facts, memory_[stored.rollout.id],
+                         {.wall = clock_.wall(), .steady = clock_.steady()});
   if (step.rollout == stored.rollout && step.orders.empty()) return false;
   Transaction transaction;
   const std::string key = rollout_key(stored.rollout.id);

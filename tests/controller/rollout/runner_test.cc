@@ -150,6 +150,74 @@ TEST_F(RunnerTest, StepsAreStoredTogetherWithTheirOrders) {
   EXPECT_EQ(fleet_.desired("lyon")->number, before + 1) << "an order is given once";
 }
 
+TEST_F(RunnerTest, AnAbortedOneEndsThoughItsReleaseIsDamaged) {
+  ASSERT_TRUE(rollouts_.start(all()));
+  ASSERT_TRUE(runner_.run_once());
+  ASSERT_TRUE(content_.sweep([](const Digest&) { return false; }));
+  ASSERT_TRUE(rollouts_.abort("1", "wrong"));
+  RolloutRunner restarted(state_, rollouts_, fleet_, enrolment_, clock_);
+  EXPECT_FALSE(restarted.run_once()) << "and says that it could not read the release";
+  EXPECT_TRUE(rollouts_.find("1")->finished);
+  EXPECT_FALSE(fleet_.desired("lyon")->stage) << "the order was taken back";
+}
+
+TEST_F(RunnerTest, ReadingBackIsProgress) {
+  RolloutWish wish = all();
+  wish.policy.stall = Seconds(600);
+  wish.policy.failures_max = 1;
+  ASSERT_TRUE(rollouts_.start(wish));
+  ASSERT_TRUE(runner_.run_once());
+  AgentReport reading = report("lyon");
+  reading.release = release_;
+  reading.bytes_done = reading.bytes_total = 1000;
+  reading.step = TransferStep::chunk;
+  fleet_.on_report(reading);
+  ASSERT_TRUE(runner_.run_once());
+  reading.step = TransferStep::ready;
+  for (reading.bytes_done = 100; reading.bytes_done < 1000; reading.bytes_done += 300) {
+    clock_.advance(Seconds(500));
+    fleet_.on_report(reading);
+    ASSERT_TRUE(runner_.run_once());
+    EXPECT_EQ(state(0), TargetState::staging) << reading.bytes_done;
+  }
+  EXPECT_EQ(state(1), TargetState::failed) << "nothing came from there";
+}
+
+/// Calls back once, when the rollouts have just been read.
+class HookedState final : public StateStore {
+ public:
+  explicit HookedState(MemoryState& state) : state_(state) {}
+  Result<std::optional<StateEntry>> get(std::string_view key) const override {
+    return state_.get(key);
+  }
+  Result<std::vector<StateEntry>> scan(std::string_view prefix) const override {
+    auto entries = state_.scan(prefix);
+    if (prefix == "rollout/" && after_read) std::exchange(after_read, {})();
+    return entries;
+  }
+  Result<std::uint64_t> commit(const Transaction& transaction) override {
+    return state_.commit(transaction);
+  }
+  std::unique_ptr<Watch> watch(std::string prefix, Watcher watcher) override {
+    return state_.watch(std::move(prefix), std::move(watcher));
+  }
+  mutable std::function<void()> after_read;
+
+ private:
+  MemoryState& state_;
+};
+
+TEST_F(RunnerTest, OfTwoBegunAtOnceOneIsRefused) {
+  HookedState hooked(state_);
+  Rollouts slower{{hooked, content_, images_, releases_, fleet_, clock_}};
+  hooked.after_read = [&] { EXPECT_TRUE(rollouts_.start(all())); };
+  const auto second = slower.start(all());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::conflict);
+  EXPECT_THAT(second.error().what, HasSubstr("rollout 1 of r1 has it"));
+  EXPECT_EQ(rollouts_.unfinished()->size(), 1u);
+}
+
 TEST_F(RunnerTest, BelievesOnlyTheAgentsOwnProofOfTheWholeRelease) {
   ASSERT_TRUE(rollouts_.start(all()));
   ASSERT_TRUE(runner_.run_once());

@@ -65,8 +65,9 @@ class Simulation {
   void run() {
     for (int i = 0; i < 20'000 && !rollout_.finished; ++i) {
       now_ += kStep;
+      steady_ += kStep;
       if (below(200) == 0) memory_.clear();  // the controller was killed and started again
-      Step step = plan(rollout_, facts_, memory_, now_);
+      Step step = plan(rollout_, facts_, memory_, {.wall = now_, .steady = steady_});
       if (below(10) == 0) continue;  // it was killed before it could store the step
       rollout_ = std::move(step.rollout);
       for (const SiteOrder& order : step.orders) facts_.at(order.site).ordered = order.releases;
@@ -135,6 +136,7 @@ class Simulation {
 
   std::mt19937 random_;
   WallTime now_{Seconds(1'790'000'000)};
+  SteadyTime steady_{Seconds(1000)};
   Rollout rollout_;
   FleetFacts facts_;
   PlanMemory memory_;
