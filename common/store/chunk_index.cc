@@ -2,8 +2,6 @@
 
 #include <initializer_list>
 
-#include <rocksdb/write_batch.h>
-
 #include "common/store/pack_record.h"
 
 namespace farboot {
@@ -16,6 +14,8 @@ constexpr char kQuarantineRow = 'q';
 // Rows of the family `meta`.
 constexpr std::string_view kInlineKey = "store/inline";
 constexpr std::string_view kNextPackKey = "store/next_pack";
+
+constexpr std::size_t kChunksPerPage = 1024;
 
 /// Numbers in values: little-endian, in keys: big-endian, so that they sort.
 template <class T>
@@ -58,8 +58,7 @@ struct RowReader {
   }
 };
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-rocksdb::Slice slice(const Digest& id) { return slice(as_text(id.view())); }
+std::string_view key(const Digest& id) { return as_text(id.view()); }
 
 std::string pack_key(std::uint32_t pack) {
   std::string key(1, kPackRow);
@@ -102,75 +101,65 @@ std::uint32_t FreedRow::payload_offset() const {
   return begin + static_cast<std::uint32_t>(kRecordHeaderBytes);
 }
 
-IndexBatch::IndexBatch(const Database& database)
-    : database_(database), batch_(std::make_unique<rocksdb::WriteBatch>()) {}
-IndexBatch::~IndexBatch() = default;
-
-bool IndexBatch::empty() const { return batch_->Count() == 0; }
-
 void IndexBatch::put_chunk(const Digest& id, const ChunkPlace& place) {
   std::string row;
   append_place(row, place);
-  batch_->Put(database_.handle(Family::chunks), slice(id), row);
+  batch_.put(Family::chunks, key(id), row);
 }
 void IndexBatch::put_inline(const Digest& id, ByteView bytes) {
   put_chunk(id, {.size_bytes = static_cast<std::uint32_t>(bytes.size())});
-  batch_->Put(database_.handle(Family::small), slice(id), slice(as_text(bytes)));
+  batch_.put(Family::small, key(id), as_text(bytes));
 }
 void IndexBatch::erase_chunk(const Digest& id, const ChunkPlace& place) {
-  batch_->Delete(database_.handle(Family::chunks), slice(id));
-  if (place.is_inline()) batch_->Delete(database_.handle(Family::small), slice(id));
+  batch_.erase(Family::chunks, key(id));
+  if (place.is_inline()) batch_.erase(Family::small, key(id));
 }
 void IndexBatch::put_pack(std::uint32_t pack, const PackRow& row) {
   std::string value;
   append_number(value, row.end);
   append_number(value, row.chunks);
   append_number(value, row.payload_bytes);
-  batch_->Put(database_.handle(Family::packs), pack_key(pack), value);
+  batch_.put(Family::packs, pack_key(pack), value);
 }
 void IndexBatch::erase_pack(std::uint32_t pack) {
-  batch_->Delete(database_.handle(Family::packs), pack_key(pack));
-  batch_->DeleteRange(database_.handle(Family::packs), freed_key(pack, 0), freed_key(pack + 1, 0));
+  batch_.erase(Family::packs, pack_key(pack));
+  batch_.erase_range(Family::packs, freed_key(pack, 0), freed_key(pack + 1, 0));
 }
 void IndexBatch::put_inline_row(const InlineRow& row) {
   std::string value;
   append_number(value, row.chunks);
   append_number(value, row.payload_bytes);
-  batch_->Put(database_.handle(Family::meta), slice(kInlineKey), value);
+  batch_.put(Family::meta, kInlineKey, value);
 }
 void IndexBatch::put_next_pack(std::uint32_t number) {
   std::string value;
   append_number(value, number);
-  batch_->Put(database_.handle(Family::meta), slice(kNextPackKey), value);
+  batch_.put(Family::meta, kNextPackKey, value);
 }
 void IndexBatch::put_freed(const FreedRow& row) {
   std::string value;
   append_number(value, row.end);
-  batch_->Put(database_.handle(Family::packs), freed_key(row.pack, row.begin), value);
+  batch_.put(Family::packs, freed_key(row.pack, row.begin), value);
 }
 void IndexBatch::erase_freed(const FreedRow& row) {
-  batch_->Delete(database_.handle(Family::packs), freed_key(row.pack, row.begin));
+  batch_.erase(Family::packs, freed_key(row.pack, row.begin));
 }
 void IndexBatch::put_quarantined(std::uint64_t sequence, const Quarantined& chunk) {
   std::string value(as_text(chunk.id.view()));
   append_place(value, chunk.place);
   append_number(value, static_cast<std::uint64_t>(chunk.when.time_since_epoch().count()));
   value += chunk.why;
-  batch_->Put(database_.handle(Family::packs), quarantine_key(sequence), value);
+  batch_.put(Family::packs, quarantine_key(sequence), value);
 }
 void IndexBatch::erase_quarantined(std::uint64_t sequence) {
-  batch_->Delete(database_.handle(Family::packs), quarantine_key(sequence));
+  batch_.erase(Family::packs, quarantine_key(sequence));
 }
-void IndexBatch::put_flag(std::string_view name) {
-  batch_->Put(database_.handle(Family::meta), slice(name), "1");
-}
-void IndexBatch::erase_flag(std::string_view name) {
-  batch_->Delete(database_.handle(Family::meta), slice(name));
-}
+void IndexBatch::put_flag(std::string_view name) { batch_.put(Family::meta, name, "1"); }
+void IndexBatch::erase_flag(std::string_view name) { batch_.erase(Family::meta, name); }
 void IndexBatch::erase_all_packs() {
   for (const char kind : {kPackRow, kFreedRow}) {
     const std::string begin(1, kind), end(1, static_cast<char>(kind + 1));
-    batch_->DeleteRange(database_.handle(Family::packs), begin, end);
+    batch_.erase_range(Family::packs, begin, end);
   }
 }
 
@@ -193,17 +182,26 @@ Result<std::optional<Bytes>> ChunkIndex::inline_bytes(const Digest& id) const {
 
 Result<void> ChunkIndex::each_chunk(
     const std::function<bool(const Digest&, const ChunkPlace&)>& row) const {
-  bool ok = true;
-  auto done = database_.scan(Family::chunks, "", [&](std::string_view key, std::string_view value) {
-    RowReader key_reader{key}, value_reader{value};
-    const Digest id = key_reader.digest();
-    const ChunkPlace place = read_place(value_reader);
-    ok = key_reader.ok && value_reader.ok;
-    return ok && row(id, place);
-  });
-  if (!done) return prefix("store index", done.error());
-  if (!ok) return broken("a chunk");
-  return {};
+  std::string from;
+  for (;;) {
+    // A page at a time: a scan keeps the database from being opened anew, which a write may need.
+    std::vector<std::pair<Digest, ChunkPlace>> page;
+    bool ok = true;
+    auto done =
+        database_.scan_from(Family::chunks, from, [&](std::string_view id, std::string_view value) {
+          RowReader key_reader{id}, value_reader{value};
+          page.emplace_back(key_reader.digest(), read_place(value_reader));
+          ok = key_reader.ok && value_reader.ok;
+          return ok && page.size() < kChunksPerPage;
+        });
+    if (!done) return prefix("store index", done.error());
+    if (!ok) return broken("a chunk");
+    for (const auto& [id, place] : page) {
+      if (!row(id, place)) return {};
+    }
+    if (page.size() < kChunksPerPage) return {};
+    from = std::string(key(page.back().first)) + '\0';
+  }
 }
 
 Result<std::map<std::uint32_t, PackRow>> ChunkIndex::packs() const {

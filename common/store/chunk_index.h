@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -54,11 +53,6 @@ struct Quarantined {
 /// Changes of the index that become durable together.
 class IndexBatch {
  public:
-  explicit IndexBatch(const Database& database);
-  ~IndexBatch();
-  IndexBatch(const IndexBatch&) = delete;
-  IndexBatch& operator=(const IndexBatch&) = delete;
-
   void put_chunk(const Digest& id, const ChunkPlace& place);
   void put_inline(const Digest& id, ByteView bytes);
   void erase_chunk(const Digest& id, const ChunkPlace& place);
@@ -76,12 +70,11 @@ class IndexBatch {
   /// Forgets every pack: what a rebuild begins with.
   void erase_all_packs();
 
-  bool empty() const;
-  rocksdb::WriteBatch& raw() { return *batch_; }
+  bool empty() const { return batch_.empty(); }
+  const DatabaseBatch& raw() const { return batch_; }
 
  private:
-  const Database& database_;
-  std::unique_ptr<rocksdb::WriteBatch> batch_;
+  DatabaseBatch batch_;
 };
 
 // Flags in the database. On disk: never reuse a name.
@@ -94,13 +87,14 @@ class ChunkIndex {
 
   Database& database() const { return database_; }
   /// Durable when it returns.
-  Result<void> commit(IndexBatch& batch) {
+  Result<void> commit(const IndexBatch& batch) {
     return batch.empty() ? Result<void>{} : database_.write(batch.raw());
   }
 
   Result<std::optional<ChunkPlace>> find(const Digest& id) const;
   Result<std::optional<Bytes>> inline_bytes(const Digest& id) const;
-  /// Every chunk as it was when the call began, in digest order, until `row` returns false.
+  /// Every chunk held all through the call, in digest order, until `row` returns false; of those
+  /// that come or go meanwhile, some. `row` may write.
   Result<void> each_chunk(const std::function<bool(const Digest&, const ChunkPlace&)>& row) const;
 
   Result<std::map<std::uint32_t, PackRow>> packs() const;

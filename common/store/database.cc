@@ -1,217 +1,177 @@
 #include "common/store/database.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <algorithm>
+#include <utility>
 
-#include <filesystem>
-
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
 
+#include "common/base/check.h"
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/store/database_files.h"
+#include "common/store/free_space.h"
 
 namespace farboot {
 namespace {
 
-namespace fs = std::filesystem;
-
-// On disk: never reuse a name. Order of enum Family.
-constexpr std::array<std::string_view, kFamilies> kFamilyNames = {"default", "chunks", "small",
-                                                                  "packs", "state"};
 constexpr std::string_view kFormatKey = "format";
 
-constexpr std::uint64_t kWalBytesMax = 8u << 20;   ///< replayed at open: bounds the time it takes
-constexpr std::size_t kOpenFilesMax = 64;          ///< table files
-constexpr std::size_t kArenaBytes = 64 * 1024;     ///< a family's smallest bite of memory
-constexpr std::size_t kInfoLogBytesMax = 1 << 20;  ///< RocksDB's own LOG, twice
-constexpr std::size_t kTableBytes = 8u << 20;
+/// Left free beside what is about to be written: for a new log, a manifest, a table from memory.
+constexpr std::uint64_t kRoomBytes = 1u << 20;
+/// A change this small goes into space that the log took ahead: it is tried on a full disk too.
+constexpr std::uint64_t kSmallWriteBytes = 64 * 1024;
 
-rocksdb::DBOptions db_options(const DatabaseOptions& options) {
-  rocksdb::DBOptions db;
-  db.create_if_missing = true;
-  db.create_missing_column_families = true;
-  db.paranoid_checks = true;
-  db.max_open_files = kOpenFilesMax;
-  db.max_background_jobs = 2;
-  db.db_write_buffer_size = options.write_buffer_bytes;
-  db.max_total_wal_size = kWalBytesMax;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = kInfoLogBytesMax;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  // Nothing is written while nothing happens: an SD card lives longer.
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  db.max_manifest_file_size = 4u << 20;
-  db.allow_fallocate = false;  // what is allocated is what is used: budgets count it
-  return db;
-}
+/// Rows being looked at by this thread: writing now could wait for itself.
+thread_local int scans_under_way = 0;
+class ScanMark {
+ public:
+  ScanMark() { ++scans_under_way; }
+  ~ScanMark() { --scans_under_way; }
+  ScanMark(const ScanMark&) = delete;
+  ScanMark& operator=(const ScanMark&) = delete;
+};
 
-rocksdb::ColumnFamilyOptions family_options(const DatabaseOptions& options,
-                                            const std::shared_ptr<rocksdb::Cache>& cache,
-                                            Family family) {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = cache;
-  // Index and filter blocks count against the cache: memory does not grow with the store.
-  table.cache_index_and_filter_blocks = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = false;
-  table.format_version = 5;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
-  rocksdb::ColumnFamilyOptions column;
-  column.write_buffer_size = options.write_buffer_bytes / 2;
-  column.max_write_buffer_number = 2;
-  column.arena_block_size = kArenaBytes;
-  column.target_file_size_base = kTableBytes;
-  column.max_bytes_for_level_base = 4 * kTableBytes;
-  column.compression = rocksdb::kNoCompression;
-  column.bottommost_compression = rocksdb::kNoCompression;
-  // A small chunk goes to the client from the page cache; a second copy here would only push the
-  // index out.
-  if (family == Family::small) table.no_block_cache = true;
-  if (family == Family::small) table.cache_index_and_filter_blocks = false;
-  if (family == Family::small) table.block_cache = nullptr;
-  column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return column;
-}
-
-/// Refuses a folder that holds files but no database: it is somebody else's.
-Result<void> check_folder(const std::string& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    const auto code = error == std::errc::permission_denied ? Errc::denied : Errc::unavailable;
-    return fail(code, "database {}: cannot make the folder: {}", folder, error.message());
-  }
-  const bool database = fs::exists(fs::path(folder) / "CURRENT", error);
-  if (error) return fail(Errc::denied, "database {}: {}", folder, error.message());
-  if (database) return {};
-  fs::directory_iterator files(folder, error);
-  if (error) return fail(Errc::denied, "database {}: {}", folder, error.message());
-  for (const auto& file : files) {
-    const std::string name = file.path().filename();
-    // What a first start leaves if the power goes before CURRENT is written.
-    if (name == "LOCK" || name == "IDENTITY" || name.starts_with("LOG") ||
-        name.starts_with("MANIFEST-") || name.ends_with(".log") || name.ends_with(".dbtmp")) {
-      continue;
-    }
-    return fail(Errc::invalid, "database {}: holds {} but no database: not our folder", folder,
-                printable(name));
-  }
-  return {};
-}
-
-/// Refuses a RocksDB that another program, or a newer version of ours, made.
-Result<void> check_families(const std::string& folder, const rocksdb::DBOptions& options) {
-  std::error_code error;
-  if (!fs::exists(fs::path(folder) / "CURRENT", error)) return {};
-  std::vector<std::string> found;
-  const auto status = rocksdb::DB::ListColumnFamilies(options, folder, &found);
-  if (!status.ok()) return to_error("database " + folder, status);
-  for (const std::string& name : found) {
-    if (std::find(kFamilyNames.begin(), kFamilyNames.end(), name) != kFamilyNames.end()) continue;
-    return fail(Errc::invalid,
-                "database {}: holds the column family {}: made by another program or a newer "
-                "version",
-                folder, printable(name));
-  }
-  return {};
+Error unreadable(const std::string& folder) {
+  return fail(Errc::unavailable, "database {}: cannot be opened", folder);
 }
 
 }  // namespace
 
-Error to_error(std::string_view subject, const rocksdb::Status& status) {
-  Errc code = Errc::internal;
-  if (status.IsNotFound())
-    code = Errc::not_found;
-  else if (status.IsCorruption())
-    code = Errc::corrupt;
-  else if (status.IsNoSpace())
-    code = Errc::exhausted;
-  else if (status.IsInvalidArgument() || status.IsNotSupported())
-    code = Errc::invalid;
-  else if (status.IsIOError() || status.IsBusy() || status.IsTryAgain())
-    code = Errc::unavailable;
-  else if (status.IsShutdownInProgress() || status.IsAborted())
-    code = Errc::cancelled;
-  const std::string text = status.ToString();
-  // RocksDB reports a refused lock as a plain I/O error.
-  if (status.IsIOError() && text.find("lock") != std::string::npos) {
-    return fail(Errc::conflict, "{}: another process has it open ({})", subject, printable(text));
-  }
-  return fail(code, "{}: {}", subject, printable(text));
-}
-
 Result<std::unique_ptr<Database>> Database::open(const std::string& folder,
                                                  DatabaseOptions options) {
-  if (auto ok = check_folder(folder); !ok) return ok.error();
-  const rocksdb::DBOptions db = db_options(options);
-  if (auto ok = check_families(folder, db); !ok) return ok.error();
-
-  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (std::size_t i = 0; i < kFamilies; ++i) {
-    families.emplace_back(std::string(kFamilyNames[i]),
-                          family_options(options, cache, static_cast<Family>(i)));
-  }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(db, folder, families, &handles, &opened);
-  if (!status.ok()) return to_error("database " + folder, status);
-
-  std::unique_ptr<Database> database(new Database());
-  database->folder_ = folder;
-  database->db_.reset(opened);
-  std::copy(handles.begin(), handles.end(), database->handles_.begin());
-
-  auto format = database->get(Family::meta, kFormatKey);
-  if (!format) return format.error();
-  if (*format && **format != kDatabaseFormat) {
-    return fail(Errc::invalid, "database {}: format {}, this version reads {}", folder,
-                printable(**format), kDatabaseFormat);
-  }
-  if (!*format) {
-    rocksdb::WriteBatch batch;
-    batch.Put(database->handle(Family::meta), rocksdb::Slice(kFormatKey.data(), kFormatKey.size()),
-              rocksdb::Slice(kDatabaseFormat.data(), kDatabaseFormat.size()));
-    if (auto ok = database->write(batch); !ok) return ok.error();
-  }
+  if (auto ok = check_database_folder(folder); !ok) return ok.error();
+  std::unique_ptr<Database> database(new Database(folder, options));
+  auto up = database->bring_up();
+  if (!database->instance_) return up.error();
+  if (auto ok = database->check_format(); !ok) return ok.error();
   return database;
 }
 
-Database::~Database() {
-  if (!db_) return;
-  for (auto* handle : handles_) {
-    if (handle != nullptr) db_->DestroyColumnFamilyHandle(handle);
+Database::~Database() = default;
+
+Result<void> Database::check_format() {
+  auto format = get(Family::meta, kFormatKey);
+  if (!format) return format.error();
+  if (*format && **format == kDatabaseFormat) return {};
+  if (*format) {
+    return fail(Errc::invalid, "database {}: format {}, this version reads {}", folder_,
+                printable(**format), kDatabaseFormat);
   }
-  const auto status = db_->Close();
-  if (!status.ok()) log::warn("store.close_failed", log::kv("error", status.ToString()));
+  DatabaseBatch batch;
+  batch.put(Family::meta, kFormatKey, kDatabaseFormat);
+  return write(batch);
+}
+
+Result<void> Database::room_to_open() const {
+  auto space = free_space(folder_);
+  if (!space) return prefix("database", space.error());
+  if (space->read_only) {
+    return fail(Errc::unavailable, "database {}: the file system is read-only", folder_);
+  }
+  const DatabaseFiles files = database_files(folder_);
+  std::uint64_t wanted = kRoomBytes + files.log_bytes;
+  if (wants_rewrite_) wanted += std::min(files.table_bytes, kRewriteBytesMax);
+  if (space->available_bytes >= wanted) return {};
+  return fail(Errc::exhausted,
+              "database {}: {} bytes free on the file system, {} needed to write again", folder_,
+              space->available_bytes, wanted);
+}
+
+/// Opens for writing if there is room, else for reading only; then the error says why.
+Result<void> Database::bring_up() {
+  auto done = room_to_open();
+  if (done) {
+    auto opened = DatabaseInstance::open(folder_, options_,
+                                         {.read_only = false, .sequence_max = sequence_max_});
+    if (opened) {
+      instance_ = std::move(*opened);
+      // The change last refused is left out for good: the log that holds it is done with.
+      sequence_max_.reset();
+      return {};
+    }
+    done = opened.error();
+    if (opened.error().code != Errc::exhausted && opened.error().code != Errc::unavailable) {
+      return done;
+    }
+    if (auto room = room_to_open(); !room) done = room;  // says it with the numbers
+  }
+  auto readable =
+      DatabaseInstance::open(folder_, options_, {.read_only = true, .sequence_max = sequence_max_});
+  if (readable) {
+    instance_ = std::move(*readable);
+    log::error("store.database_read_only", log::kv("error", done.error().what));
+  } else if (readable.error().code == Errc::conflict) {
+    return readable.error();
+  }
+  return done;
+}
+
+Result<void> Database::reopen() {
+  if (auto room = room_to_open(); !room) return room;
+  if (instance_ && !instance_->read_only()) {
+    instance_->quiesce();
+    sequence_max_ = instance_->sequence();
+  }
+  const std::unique_lock readers_wait(instance_mutex_);
+  instance_.reset();
+  if (auto up = bring_up(); !up) return up;
+  wants_rewrite_ = false;
+  log::info("store.database_reopened", log::kv("folder", folder_));
+  return {};
+}
+
+Result<void> Database::ready(std::uint64_t size_bytes) {
+  FARBOOT_CHECK(scans_under_way == 0);
+  if (instance_ && instance_->failed_rewriting()) wants_rewrite_ = true;
+  if (!instance_ || instance_->read_only() || instance_->failed()) return reopen();
+  if (size_bytes <= kSmallWriteBytes) return {};
+  auto space = free_space(folder_);
+  if (!space) return prefix("database", space.error());
+  if (space->available_bytes >= size_bytes + kRoomBytes) return {};
+  return fail(Errc::exhausted,
+              "database {}: {} bytes free on the file system, {} needed to write {}", folder_,
+              space->available_bytes, size_bytes + kRoomBytes, size_bytes);
+}
+
+Result<void> Database::make_writable(std::uint64_t size_bytes) {
+  const std::lock_guard lock(write_mutex_);
+  return ready(size_bytes);
+}
+
+Error Database::refused(const rocksdb::Status& status) const {
+  const Error error = to_error("database " + folder_, status);
+  auto space = free_space(folder_);
+  if (!space || error.code != Errc::exhausted) return error;
+  return fail(Errc::exhausted, "{} ({} bytes free on the file system)", error.what,
+              space->available_bytes);
+}
+
+Result<void> Database::write(const DatabaseBatch& batch) {
+  const std::lock_guard lock(write_mutex_);
+  if (auto ok = ready(batch.size_bytes()); !ok) return ok;
+  const auto status = instance_->write(batch);
+  if (!status.ok()) return refused(status);
+  return {};
+}
+
+Result<void> Database::flush(Family family) {
+  const std::lock_guard lock(write_mutex_);
+  if (auto ok = ready(options_.write_buffer_bytes); !ok) return ok;
+  const auto status = instance_->flush(family);
+  if (!status.ok()) return refused(status);
+  return {};
 }
 
 Result<std::optional<std::string>> Database::get(Family family, std::string_view key) const {
+  const std::shared_lock lock(instance_mutex_);
+  if (!instance_) return unreadable(folder_);
   std::string value;
-  const auto status = db_->Get(rocksdb::ReadOptions(), handle(family),
-                               rocksdb::Slice(key.data(), key.size()), &value);
+  const auto status =
+      instance_->db().Get(rocksdb::ReadOptions(), instance_->handle(family), slice(key), &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) return to_error("database", status);
   return std::optional<std::string>(std::move(value));
-}
-
-Result<void> Database::write(rocksdb::WriteBatch& batch) {
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  auto status = db_->Write(options, &batch);
-  if (status.ok()) return {};
-  // After a failed write RocksDB refuses all others until told that the cause may be gone. (Of a
-  // full disk it finds out by itself, looking every five seconds, and is not told.) If this write
-  // was refused for an older failure, it deserves a try of its own.
-  if (!db_->Resume().ok()) return to_error("database", status);
-  status = db_->Write(options, &batch);
-  if (!status.ok()) return to_error("database", status);
-  return {};
 }
 
 Result<void> Database::scan(Family family, std::string_view prefix, const Row& row) const {
@@ -221,41 +181,26 @@ Result<void> Database::scan(Family family, std::string_view prefix, const Row& r
 }
 
 Result<void> Database::scan_from(Family family, std::string_view start, const Row& row) const {
+  const ScanMark mark;
+  const std::shared_lock lock(instance_mutex_);
+  if (!instance_) return unreadable(folder_);
   rocksdb::ReadOptions options;
   options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, handle(family)));
-  for (it->Seek(rocksdb::Slice(start.data(), start.size())); it->Valid(); it->Next()) {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      instance_->db().NewIterator(options, instance_->handle(family)));
+  for (it->Seek(slice(start)); it->Valid(); it->Next()) {
     if (!row(it->key().ToStringView(), it->value().ToStringView())) return {};
   }
   if (!it->status().ok()) return to_error("database", it->status());
   return {};
 }
 
-Result<void> Database::flush(Family family) {
-  const auto status = db_->Flush(rocksdb::FlushOptions(), handle(family));
-  if (!status.ok()) return to_error("database", status);
-  return {};
-}
+void Database::drop_page_cache() const { drop_database_page_cache(folder_); }
 
-void Database::drop_page_cache() const {
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder_, error)) {
-    if (file.path().extension() != ".sst") continue;
-    const UniqueFd fd(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
-    if (fd) ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
-  }
-}
+std::uint64_t Database::disk_bytes() const { return database_files(folder_).disk_bytes; }
 
-std::uint64_t Database::disk_bytes() const {
-  std::uint64_t total = 0;
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder_, error)) {
-    struct stat info = {};
-    if (::stat(file.path().c_str(), &info) == 0) {
-      total += static_cast<std::uint64_t>(info.st_blocks) * 512;
-    }
-  }
-  return total;
+std::uint64_t Database::room_bytes() const {
+  return kRoomBytes + std::min(database_files(folder_).table_bytes, kRewriteBytesMax);
 }
 
 }  // namespace farboot

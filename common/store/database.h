@@ -1,48 +1,30 @@
-// The daemon's one RocksDB: opened once, shared by the stores, each in its column family. Small on
-// purpose: an agent's machine may have 1 GB.
+// The daemon's one RocksDB, shared by the stores, each in its column family. Small on purpose: an
+// agent's machine may have 1 GB. A full or broken disk never ends it: what is durable stays
+// readable, what cannot be written is refused, and it writes again as soon as there is space.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/base/result.h"
-
-namespace rocksdb {
-class ColumnFamilyHandle;
-class DB;
-class Status;
-class WriteBatch;
-}  // namespace rocksdb
+#include "common/store/database_batch.h"
+#include "common/store/database_instance.h"
 
 namespace farboot {
-
-/// Column families. Their names are on disk: never reuse one.
-enum class Family : std::uint8_t {
-  meta,    ///< format, counters
-  chunks,  ///< digest → where its bytes are
-  small,   ///< digest → the bytes of a small chunk
-  packs,   ///< pack files: what is indexed of each, bytes to free, quarantine
-  state,   ///< StateStore
-};
-inline constexpr std::size_t kFamilies = 5;
-
-struct DatabaseOptions {
-  std::size_t block_cache_bytes = 4u << 20;
-  std::size_t write_buffer_bytes = 4u << 20;  ///< of all families together
-};
 
 /// Thread-safe. Every call may block on the disk.
 class Database {
  public:
-  /// Opens the database in `folder`, or makes one where the folder is empty or absent. Errors:
-  /// conflict (another process has it open), invalid (the folder is somebody else's, or of a newer
-  /// version), corrupt, exhausted, denied.
+  /// Opens the database in `folder`, or makes one where the folder is empty or absent. Where there
+  /// is no space to write it opens for reading, and for writing later. Errors: conflict (another
+  /// process has it open), invalid (the folder is somebody else's, or of a newer version), corrupt,
+  /// exhausted, denied.
   static Result<std::unique_ptr<Database>> open(const std::string& folder,
                                                 DatabaseOptions options = {});
   ~Database();
@@ -53,12 +35,18 @@ class Database {
 
   Result<std::optional<std::string>> get(Family family, std::string_view key) const;
 
-  /// All or nothing, durable when it returns. After a full disk writes work again by themselves, a
-  /// few seconds after there is space. Errors: exhausted, unavailable.
-  Result<void> write(rocksdb::WriteBatch& batch);
+  /// All or nothing, durable when it returns. What was refused is never seen by this process; after
+  /// a crash it may be there. Not from inside a scan. Errors: exhausted (with the numbers),
+  /// unavailable.
+  Result<void> write(const DatabaseBatch& batch);
+  /// Whether a batch of `size_bytes` can be tried now; opens the database anew if that is what it
+  /// takes. If this succeeds, what was refused before is gone from the disk too.
+  Result<void> make_writable(std::uint64_t size_bytes);
+  /// What the database wants left free of the file system, to rewrite its own files.
+  std::uint64_t room_bytes() const;
 
   /// Calls `row` for each key that begins with `prefix`, in key order, on one snapshot, until it
-  /// returns false. Errors of the database only.
+  /// returns false. `row` must not write. Errors of the database only.
   using Row = std::function<bool(std::string_view key, std::string_view value)>;
   Result<void> scan(Family family, std::string_view prefix, const Row& row) const;
   /// The same from `start` to the end of the family.
@@ -71,20 +59,25 @@ class Database {
   /// Bytes allocated by the folder.
   std::uint64_t disk_bytes() const;
 
-  rocksdb::ColumnFamilyHandle* handle(Family family) const {
-    return handles_[static_cast<std::size_t>(family)];
-  }
-
  private:
-  Database() = default;
+  Database(std::string folder, DatabaseOptions options)
+      : folder_(std::move(folder)), options_(options) {}
 
-  std::string folder_;
-  std::unique_ptr<rocksdb::DB> db_;
-  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
+  Result<void> check_format();
+  Result<void> ready(std::uint64_t size_bytes);
+  Result<void> room_to_open() const;
+  Result<void> bring_up();
+  Result<void> reopen();
+  Error refused(const rocksdb::Status& status) const;
+
+  const std::string folder_;
+  const DatabaseOptions options_;
+  std::mutex write_mutex_;                    ///< one writer; who holds it may replace the instance
+  mutable std::shared_mutex instance_mutex_;  ///< taken after write_mutex_; shared by readers
+  std::unique_ptr<DatabaseInstance> instance_;  ///< none if even reading is impossible
+  std::optional<std::uint64_t> sequence_max_;   ///< after a failure: the last change that counts
+  bool wants_rewrite_ = false;                  ///< the last instance failed for lack of that room
 };
-
-/// What RocksDB says, in our words.
-Error to_error(std::string_view subject, const rocksdb::Status& status);
 
 /// A data folder's identity and format: read or made at the first use by the rooms that own files
 /// beside the database.

@@ -46,7 +46,7 @@ Result<void> PackWriter::load() {
                 folder_.path(), unknown.size(), numbers->size());
   }
   if (!*made) {
-    IndexBatch batch(index_.database());
+    IndexBatch batch;
     batch.put_flag(kFlagStoreMade);
     if (auto ok = index_.commit(batch); !ok) return ok.error();
   }
@@ -59,7 +59,6 @@ Result<void> PackWriter::load() {
   for (auto& [number, row] : rows_) {
     if (auto ok = load_pack(number, row); !ok) return ok.error();
   }
-  if (auto ok = adopt(unknown); !ok) return ok.error();
   totals_.with([&](Totals& totals) {
     totals.chunks = inline_row_.chunks;
     totals.payload_bytes = inline_row_.payload_bytes;
@@ -68,6 +67,9 @@ Result<void> PackWriter::load() {
       totals.payload_bytes += row.payload_bytes;
     }
   });
+  unadopted_ = std::move(unknown);
+  // On a full disk what is indexed is served all the same.
+  if (auto ok = adopt(); !ok && ok.error().code != Errc::exhausted) return ok.error();
   return {};
 }
 
@@ -94,25 +96,32 @@ Result<void> PackWriter::load_pack(std::uint32_t number, PackRow& row) {
   return {};
 }
 
-/// Packs that came to be just before a crash: whole records are kept, empty files go.
-Result<void> PackWriter::adopt(const std::vector<std::uint32_t>& unknown) {
-  for (const std::uint32_t number : unknown) {
+/// Packs that came to be just before a crash: whole records are kept, empty files go. On a full
+/// disk they wait for the next put.
+Result<void> PackWriter::adopt() {
+  while (!unadopted_.empty()) {
+    const std::uint32_t number = unadopted_.front();
     auto row = index_pack(index_, folder_, number, [this](const Digest& id) {
       checked_.with([&](DigestSet& checked) { checked.insert(id); });
     });
     if (!row) return prefix("store", row.error());
     log::info("store.pack_adopted", log::kv("pack", number), log::kv("chunks", row->chunks));
     if (row->chunks == 0) {
-      IndexBatch batch(index_.database());
+      IndexBatch batch;
       batch.erase_pack(number);
       if (auto ok = index_.commit(batch); !ok) return ok.error();
       folder_.remove(number);
-      continue;
+    } else {
+      auto file = folder_.file(number);
+      if (!file) return file.error();
+      rows_[number] = *row;
+      totals_.with([&](Totals& totals) {
+        totals.chunks += row->chunks;
+        totals.payload_bytes += row->payload_bytes;
+        totals.disk_bytes[number] = (*file)->disk_bytes();
+      });
     }
-    auto file = folder_.file(number);
-    if (!file) return file.error();
-    rows_[number] = *row;
-    totals_.with([&](Totals& totals) { totals.disk_bytes[number] = (*file)->disk_bytes(); });
+    unadopted_.erase(unadopted_.begin());
   }
   return {};
 }

@@ -36,7 +36,7 @@ Result<bool> PackWriter::quarantine(const Quarantined& chunk) {
   if (!place) return place.error();
   if (*place != chunk.place) return false;  // gone, or stored anew elsewhere meanwhile
 
-  IndexBatch batch(index_.database());
+  IndexBatch batch;
   std::map<std::uint32_t, PackRow> rows;
   InlineRow inline_row = inline_row_;
   // The bytes stay where they are, unindexed: a bad block is better kept than given back.
@@ -71,7 +71,7 @@ void PackWriter::end_sweep() {
 
 Result<PackWriter::Forgotten> PackWriter::forget(std::span<const Dead> dead) {
   const std::lock_guard lock(mutex_);
-  IndexBatch batch(index_.database());
+  IndexBatch batch;
   std::map<std::uint32_t, PackRow> rows;
   InlineRow inline_row = inline_row_;
   std::vector<Dead> erased;
@@ -108,7 +108,7 @@ Result<PackWriter::Forgotten> PackWriter::forget(std::span<const Dead> dead) {
 
 Result<std::uint64_t> PackWriter::drop_empty_packs() {
   const std::lock_guard lock(mutex_);
-  IndexBatch batch(index_.database());
+  IndexBatch batch;
   std::vector<std::uint32_t> empty;
   for (const auto& [pack, row] : rows_) {
     if (row.chunks != 0) continue;
@@ -167,7 +167,7 @@ Result<std::uint64_t> PackWriter::reclaim() {
     auto rows = index_.freed(pack, begin, kReclaimStep);
     if (!rows) return rows.error();
     if (rows->empty()) return freed;
-    IndexBatch batch(index_.database());
+    IndexBatch batch;
     for (std::size_t i = 0; i < rows->size();) {
       const FreedRow& first = rows->at(i);
       std::size_t n = 1;

@@ -44,11 +44,14 @@ Result<PackRow> index_pack(ChunkIndex& index, const PackFolder& folder, std::uin
   std::optional<Error> failed;
   std::vector<Digest> pending;
   std::unordered_set<Digest, DigestHash> pending_ids;
-  auto batch = std::make_unique<IndexBatch>(index.database());
+  IndexBatch batch;
   const auto flush = [&] {
-    batch->put_pack(number, row);
-    if (auto ok = index.commit(*batch); !ok) failed = ok.error();
-    batch = std::make_unique<IndexBatch>(index.database());
+    batch.put_pack(number, row);
+    if (auto ok = index.commit(batch); !ok) {
+      failed = ok.error();
+      return;
+    }
+    batch = IndexBatch();
     for (const Digest& id : pending) checked(id);
     pending.clear();
     pending_ids.clear();
@@ -63,9 +66,9 @@ Result<PackRow> index_pack(ChunkIndex& index, const PackFolder& folder, std::uin
       return;
     }
     if (*held || !pending_ids.insert(record.header.id).second) return;
-    batch->put_chunk(record.header.id, {.pack = number,
-                                        .offset = static_cast<std::uint32_t>(record.payload_offset),
-                                        .size_bytes = record.header.size_bytes});
+    batch.put_chunk(record.header.id, {.pack = number,
+                                       .offset = static_cast<std::uint32_t>(record.payload_offset),
+                                       .size_bytes = record.header.size_bytes});
     ++row.chunks;
     row.payload_bytes += record.header.size_bytes;
     pending.push_back(record.header.id);

@@ -1,11 +1,10 @@
 #include "common/store/pack_store.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <unordered_set>
 
 #include "common/base/log.h"
+#include "common/store/free_space.h"
 #include "common/store/pack_record.h"
 #include "common/store/pack_scan.h"
 
@@ -21,11 +20,9 @@ constexpr std::size_t kSweepStep = 256;              ///< chunks forgotten per d
 constexpr int kFindTriesMax = 16;
 
 Result<PackLimits> limits_for(const std::string& folder, const PackStoreOptions& options) {
-  struct statvfs info = {};
-  if (::statvfs(folder.c_str(), &info) != 0) {
-    return fail(Errc::unavailable, "store {}: cannot ask the file system for its size", folder);
-  }
-  const std::uint64_t size = std::uint64_t{info.f_blocks} * info.f_frsize;
+  auto space = free_space(folder);
+  if (!space) return prefix("store", space.error());
+  const std::uint64_t size = space->size_bytes;
   return PackLimits{
       .budget_bytes = options.budget_bytes.value_or(size / 100 * kBudgetPercent),
       .reserve_bytes = options.reserve_bytes.value_or(
@@ -65,8 +62,11 @@ Result<std::unique_ptr<PackStore>> PackStore::open(Database& database, const std
   if (!limits) return limits.error();
   std::unique_ptr<PackStore> store(new PackStore(database, folder, std::move(options), *limits));
   if (auto ok = store->writer_->load(); !ok) return ok.error();
-  // What a sweep before the last stop could not free any more.
-  if (auto freed = store->writer_->reclaim(); !freed) return freed.error();
+  // What a sweep before the last stop could not free any more. A full disk is no reason not to
+  // serve what is held.
+  if (auto freed = store->writer_->reclaim(); !freed) {
+    log::warn("store.reclaim_failed", log::kv("error", freed.error().what));
+  }
   const StoreUsage usage = store->writer_->usage();
   log::info("store.opened", log::kv("folder", folder), log::kv("chunks", usage.chunks),
             log::kv("bytes", usage.payload_bytes), log::kv("disk_bytes", usage.disk_bytes),
@@ -221,7 +221,10 @@ Result<void> PackStore::verify(const Digest& id) {
   }
   // Inline bytes put lately are still in the write buffer: have them written before asking.
   if (inline_unflushed_.exchange(false)) {
-    if (auto ok = index_->database().flush(Family::small); !ok) return ok.error();
+    if (auto ok = index_->database().flush(Family::small); !ok) {
+      inline_unflushed_ = true;
+      return ok.error();
+    }
   }
   index_->database().drop_page_cache();
   found = find(id);
@@ -283,12 +286,12 @@ Result<PackStore::Rebuilt> PackStore::rebuild(Database& database, const std::str
 
   // Bytes waiting to be punched may hold a chunk that is about to be found again: forget them
   // first, in one write with the mark that keeps a half-made index from being used.
-  IndexBatch begin(database);
+  IndexBatch begin;
   begin.put_flag(kFlagRebuilding);
   begin.erase_all_packs();
   if (auto ok = index.commit(begin); !ok) return ok.error();
   std::optional<Error> failed;
-  auto batch = std::make_unique<IndexBatch>(database);
+  IndexBatch batch;
   std::size_t batched = 0;
   InlineRow inline_row;
   auto walked = index.each_chunk([&](const Digest& id, const ChunkPlace& place) {
@@ -297,16 +300,16 @@ Result<PackStore::Rebuilt> PackStore::rebuild(Database& database, const std::str
       inline_row.payload_bytes += place.size_bytes;
       return true;
     }
-    batch->erase_chunk(id, place);
+    batch.erase_chunk(id, place);
     if (++batched % 1000 != 0) return true;
-    if (auto ok = index.commit(*batch); !ok) failed = ok.error();
-    batch = std::make_unique<IndexBatch>(database);
+    if (auto ok = index.commit(batch); !ok) failed = ok.error();
+    batch = IndexBatch();
     return !failed;
   });
   if (!walked) return walked.error();
   if (failed) return *failed;
-  batch->put_inline_row(inline_row);
-  if (auto ok = index.commit(*batch); !ok) return ok.error();
+  batch.put_inline_row(inline_row);
+  if (auto ok = index.commit(batch); !ok) return ok.error();
 
   Rebuilt rebuilt;
   for (const std::uint32_t number : *numbers) {
@@ -318,7 +321,7 @@ Result<PackStore::Rebuilt> PackStore::rebuild(Database& database, const std::str
     log::info("store.pack_rebuilt", log::kv("pack", number), log::kv("of", numbers->size()),
               log::kv("chunks", row->chunks), log::kv("bytes", row->payload_bytes));
   }
-  IndexBatch end(database);
+  IndexBatch end;
   end.put_flag(kFlagStoreMade);
   end.erase_flag(kFlagRebuilding);
   if (auto ok = index.commit(end); !ok) return ok.error();

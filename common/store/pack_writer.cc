@@ -1,10 +1,10 @@
 #include "common/store/pack_writer.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
+#include <utility>
 
 #include "common/base/log.h"
+#include "common/store/free_space.h"
 #include "common/store/pack_record.h"
 
 namespace farboot {
@@ -14,18 +14,18 @@ namespace {
 constexpr std::uint64_t kIndexBytesPerChunk = 256;
 constexpr std::array<std::uint8_t, kRecordAlign> kPadding{};
 
-struct FileSystem {
-  std::uint64_t available_bytes = 0;
-};
-FileSystem file_system(const std::string& path) {
-  struct statvfs info = {};
-  if (::statvfs(path.c_str(), &info) != 0) return {};
-  return {std::uint64_t{info.f_bavail} * info.f_frsize};
+std::uint64_t available_bytes(const std::string& folder) {
+  auto space = free_space(folder);
+  return space ? space->available_bytes : 0;
 }
 
 std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
 
 }  // namespace
+
+std::uint64_t PackWriter::reserve_bytes() const {
+  return std::max(limits_.reserve_bytes, index_.database().room_bytes());
+}
 
 StoreUsage PackWriter::usage() const {
   StoreUsage usage;
@@ -36,9 +36,8 @@ StoreUsage PackWriter::usage() const {
   });
   usage.disk_bytes += index_.database().disk_bytes();
   usage.budget_bytes = limits_.budget_bytes;
-  const std::uint64_t available = file_system(folder_.path()).available_bytes;
   usage.free_bytes = std::min(minus(limits_.budget_bytes, usage.disk_bytes),
-                              minus(available, limits_.reserve_bytes));
+                              minus(available_bytes(folder_.path()), reserve_bytes()));
   return usage;
 }
 
@@ -64,13 +63,17 @@ Result<void> PackWriter::put(std::span<const ContentStore::Chunk> chunks) {
   if (fresh->empty()) return {};
 
   Fresh small, large;
-  std::uint64_t wanted = kPackBlockBytes;
+  std::uint64_t wanted = kPackBlockBytes, indexed = 0;
   for (const auto* chunk : *fresh) {
     const bool fits_inline = chunk->bytes.size() <= kInlineBytesMax;
     (fits_inline ? small : large).push_back(chunk);
     wanted += record_bytes(static_cast<std::uint32_t>(chunk->bytes.size())) + kIndexBytesPerChunk;
+    indexed += kIndexBytesPerChunk + (fits_inline ? chunk->bytes.size() : 0);
   }
   if (auto ok = check_room(wanted); !ok) return ok.error();
+  if (auto ok = index_.database().make_writable(indexed); !ok) return prefix("store", ok.error());
+  undo(std::exchange(refused_, {}));
+  if (auto ok = adopt(); !ok) return ok.error();
 
   std::vector<ChunkPlace> places;
   std::vector<Touched> touched;
@@ -80,8 +83,9 @@ Result<void> PackWriter::put(std::span<const ContentStore::Chunk> chunks) {
   }
   if (auto ok = record(small, large, places, touched); !ok) {
     // The database may or may not remember the batch after a crash: leave the bytes where they
-    // are and write no others in their place.
+    // are, and write no others in their place, until it is writable again.
     current_ = 0;
+    refused_ = std::move(touched);
     return prefix("store", ok.error());
   }
   checked_.with([&](DigestSet& checked) {
@@ -100,7 +104,7 @@ Result<void> PackWriter::check_room(std::uint64_t wanted) {
               "store: {} bytes wanted, {} free: {} used of a budget of {}, the file system has {} "
               "free and {} stay in reserve",
               wanted, now.free_bytes, now.disk_bytes, now.budget_bytes,
-              file_system(folder_.path()).available_bytes, limits_.reserve_bytes);
+              available_bytes(folder_.path()), reserve_bytes());
 }
 
 /// The pack that the next batch goes to, its end moved to the next block: no write touches a block
@@ -191,7 +195,7 @@ void PackWriter::undo(const std::vector<Touched>& touched) {
 Result<void> PackWriter::record(const Fresh& small, const Fresh& large,
                                 const std::vector<ChunkPlace>& places,
                                 const std::vector<Touched>& touched) {
-  IndexBatch batch(index_.database());
+  IndexBatch batch;
   InlineRow inline_row = inline_row_;
   std::uint64_t payload = 0;
   for (const auto* chunk : small) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_set>
+#include <vector>
 
 #include "common/base/guarded.h"
 #include "common/store/chunk_index.h"
@@ -76,10 +77,12 @@ class PackWriter {
   using Fresh = std::vector<const ContentStore::Chunk*>;
 
   Result<void> load_pack(std::uint32_t number, PackRow& row);
-  Result<void> adopt(const std::vector<std::uint32_t>& unknown);
+  Result<void> adopt();
 
   Result<Fresh> not_held(std::span<const ContentStore::Chunk> chunks);
   Result<void> check_room(std::uint64_t wanted);
+  /// What stays free of the file system.
+  std::uint64_t reserve_bytes() const;
   Result<Touched> pack_for(std::uint64_t first_record_bytes);
   Result<void> append(const Fresh& large, std::vector<ChunkPlace>& places,
                       std::vector<Touched>& touched);
@@ -101,6 +104,9 @@ class PackWriter {
   std::uint32_t next_pack_ = 1;
   std::uint32_t current_ = 0;  ///< pack being appended to; 0: none
   std::uint64_t next_quarantine_ = 0;
+  std::vector<std::uint32_t> unadopted_;  ///< packs that a crash left without a row
+  /// Of the put that the database refused last: taken back once it is sure to have forgotten.
+  std::vector<Touched> refused_;
   std::optional<std::unordered_set<Digest, DigestHash>> put_during_sweep_;
 
   std::mutex reclaim_mutex_;  ///< taken after mutex_

@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include <rocksdb/write_batch.h>
-
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 
@@ -33,8 +31,6 @@ Result<std::uint64_t> decode_revision(std::string_view key, std::string_view row
   }
   return revision;
 }
-
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
 std::size_t size_of(const Transaction& transaction) {
   std::size_t bytes = 0;
@@ -71,17 +67,18 @@ class RocksState::Group {
     return revision_;
   }
 
-  void finish(rocksdb::WriteBatch& batch, const Database& database) {
+  DatabaseBatch batch() const {
+    DatabaseBatch batch;
     for (const StateChange& change : changes_) {
-      const auto key = slice(change.entry.key);
       if (change.erased) {
-        batch.Delete(database.handle(Family::state), key);
+        batch.erase(Family::state, change.entry.key);
       } else {
-        batch.Put(database.handle(Family::state), key,
+        batch.put(Family::state, change.entry.key,
                   encode(change.entry.revision, change.entry.value));
       }
     }
-    batch.Put(database.handle(Family::meta), slice(kRevisionKey), encode(revision_, ""));
+    batch.put(Family::meta, kRevisionKey, encode(revision_, ""));
+    return batch;
   }
 
   std::uint64_t revision() const { return revision_; }
@@ -186,9 +183,7 @@ void RocksState::commit_group(std::vector<Waiting*>& group) {
   Group commits(database_, revision_);
   for (Waiting* waiting : group) waiting->outcome = commits.add(*waiting->transaction);
   if (commits.changes().empty() && commits.revision() == revision_) return;
-  rocksdb::WriteBatch batch;
-  commits.finish(batch, database_);
-  if (auto written = database_.write(batch); !written) {
+  if (auto written = database_.write(commits.batch()); !written) {
     log::error("store.commit_failed", log::kv("error", written.error().what));
     for (Waiting* waiting : group) {
       if (waiting->outcome) waiting->outcome = prefix("state", written.error());

@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
 
 #include <gtest/gtest.h>
 
@@ -14,10 +13,9 @@ namespace {
 
 using test::TempFolder;
 
-rocksdb::WriteBatch one(const Database& database, std::string_view key, std::string_view value) {
-  rocksdb::WriteBatch batch;
-  batch.Put(database.handle(Family::state), rocksdb::Slice(key.data(), key.size()),
-            rocksdb::Slice(value.data(), value.size()));
+DatabaseBatch one(std::string_view key, std::string_view value) {
+  DatabaseBatch batch;
+  batch.put(Family::state, key, value);
   return batch;
 }
 
@@ -26,7 +24,7 @@ TEST(Database, KeepsWhatWasWritten) {
   {
     auto database = Database::open(folder.path());
     ASSERT_TRUE(database) << database.error().what;
-    auto batch = one(**database, "k", "v");
+    auto batch = one("k", "v");
     ASSERT_TRUE((*database)->write(batch));
   }
   auto database = Database::open(folder.path());
@@ -76,8 +74,8 @@ TEST(Database, RefusesAFormatItDoesNotKnow) {
   TempFolder folder;
   {
     auto database = *Database::open(folder.path());
-    rocksdb::WriteBatch batch;
-    batch.Put(database->handle(Family::meta), "format", "farboot 99");
+    DatabaseBatch batch;
+    batch.put(Family::meta, "format", "farboot 99");
     ASSERT_TRUE(database->write(batch));
   }
   auto opened = Database::open(folder.path());
@@ -98,7 +96,7 @@ TEST(Database, ScansAPrefixOfOneFamilyUntilToldToStop) {
   TempFolder folder;
   auto database = *Database::open(folder.path());
   for (const char* key : {"a1", "b1", "b2", "b3", "c1"}) {
-    auto batch = one(*database, key, key);
+    auto batch = one(key, key);
     ASSERT_TRUE(database->write(batch));
   }
   std::vector<std::string> seen;

@@ -11,8 +11,6 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
 
 #include "common/store/memory_store.h"
 #include "common/store/pack_store.h"
@@ -52,8 +50,9 @@ class TempFolder {
 /// A pack store with its database; can be closed and opened again.
 class DiskStore {
  public:
-  explicit DiskStore(std::string folder, PackStoreOptions options = roomy())
-      : folder_(std::move(folder)), options_(std::move(options)) {
+  explicit DiskStore(std::string folder, PackStoreOptions options = roomy(),
+                     DatabaseOptions database = {})
+      : folder_(std::move(folder)), options_(std::move(options)), database_options_(database) {
     auto opened = open();
     EXPECT_TRUE(opened) << opened.error().what;
   }
@@ -64,7 +63,7 @@ class DiskStore {
   }
   Result<void> open() {
     close();
-    auto database = Database::open(folder_ + "/db");
+    auto database = Database::open(folder_ + "/db", database_options_);
     if (!database) return database.error();
     auto store = PackStore::open(**database, packs(), options_);
     if (!store) return store.error();
@@ -96,11 +95,8 @@ class DiskStore {
       auto bytes = *ChunkIndex(*database_).inline_bytes(id);
       ASSERT_TRUE(bytes);
       bytes->at(bytes->size() / 2) ^= 1;
-      rocksdb::WriteBatch batch;
-      const auto text = [](ByteView view) {
-        return rocksdb::Slice(as_text(view).data(), view.size());
-      };
-      batch.Put(database_->handle(Family::small), text(id.view()), text(*bytes));
+      DatabaseBatch batch;
+      batch.put(Family::small, as_text(id.view()), as_text(*bytes));
       ASSERT_TRUE(database_->write(batch));
     } else {
       const UniqueFd fd(::open(pack(where.pack).c_str(), O_RDWR | O_CLOEXEC));
@@ -117,6 +113,7 @@ class DiskStore {
  private:
   std::string folder_;
   PackStoreOptions options_;
+  DatabaseOptions database_options_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<PackStore> store_;
 };
