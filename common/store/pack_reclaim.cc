@@ -1,6 +1,7 @@
 // The half of PackWriter that takes away: quarantine, forgetting, unlinking, punching.
 #include <algorithm>
 
+#include "common/base/atomic_file.h"
 #include "common/base/log.h"
 #include "common/store/pack_record.h"
 #include "common/store/pack_writer.h"
@@ -106,30 +107,32 @@ Result<PackWriter::Forgotten> PackWriter::forget(std::span<const Dead> dead) {
   return forgotten;
 }
 
+/// Files first, then their rows: a row without a file is nothing at start, files without rows look
+/// like an index that was lost.
 Result<std::uint64_t> PackWriter::drop_empty_packs() {
   const std::lock_guard lock(mutex_);
   IndexBatch batch;
   std::vector<std::uint32_t> empty;
   for (const auto& [pack, row] : rows_) {
     if (row.chunks != 0) continue;
+    if (current_ == pack) current_ = 0;
+    folder_.remove(pack);
     batch.erase_pack(pack);
     empty.push_back(pack);
   }
   if (empty.empty()) return std::uint64_t{0};
-  if (auto ok = index_.commit(batch); !ok) return ok.error();
-  for (const std::uint32_t pack : empty) {
-    folder_.remove(pack);
-    rows_.erase(pack);
-    if (current_ == pack) current_ = 0;
-  }
-  return totals_.with([&](Totals& totals) {
-    std::uint64_t freed = 0;
+  const std::uint64_t freed = totals_.with([&](Totals& totals) {
+    std::uint64_t sum = 0;
     for (const std::uint32_t pack : empty) {
-      freed += totals.disk_bytes[pack];
+      sum += totals.disk_bytes[pack];
       totals.disk_bytes.erase(pack);
     }
-    return freed;
+    return sum;
   });
+  if (auto ok = sync_folder(folder_.path()); !ok) return ok.error();
+  if (auto ok = index_.commit(batch); !ok) return ok.error();
+  for (const std::uint32_t pack : empty) rows_.erase(pack);
+  return freed;
 }
 
 /// Punches one run of neighbours; their rows leave the index if nothing is left to punch.

@@ -181,5 +181,31 @@ TEST(PackCrash, ThePowerGoesAndWhatTheDiskHoldsIsWhole) {
   }
 }
 
+TEST(PackCrash, ThePowerGoesAfterASweepThatEmptiedManyPacks) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  TempFolder folder;
+  const std::string image = folder.path() + "/disk", copy = folder.path() + "/copy";
+  std::ofstream(image) << "";
+  std::filesystem::resize_file(image, 192u << 20);
+  ASSERT_TRUE(LoopDisk::run("mkfs.ext4 -q -F " + image));
+  const LoopDisk disk(image);
+  if (!disk.mounted()) GTEST_SKIP() << "no loop devices here";
+  DiskStore store(disk.path(), options());
+  const Bytes kept = noise(100'000, 1);
+  ASSERT_TRUE(store->put(sha256(kept), kept));
+  for (std::uint64_t seed = 2; seed < 30; ++seed) {
+    const Bytes bytes = noise(1'000'000, seed);
+    ASSERT_TRUE(store->put(sha256(bytes), bytes));
+  }
+  const Digest stays = sha256(kept);
+  ASSERT_TRUE(store->sweep([&](const Digest& id) { return id == stays; }));
+  ASSERT_TRUE(LoopDisk::run(fmt::format("cp --sparse=always {} {}", image, copy)));
+  const LoopDisk after(copy);
+  ASSERT_TRUE(after.mounted());
+  DiskStore again(after.path(), options());  // opens
+  EXPECT_EQ(*again->get(stays), kept);
+  EXPECT_EQ(again->usage()->chunks, 1u);
+}
+
 }  // namespace
 }  // namespace farboot
