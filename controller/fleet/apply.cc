@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "controller/fleet/removed_site.h"
+#include "controller/fleet/template_needs.h"
 
 namespace farboot {
 
@@ -16,6 +18,8 @@ struct Applier::Candidate {
 };
 
 namespace {
+
+constexpr std::size_t kBrokenShownMax = 10;
 
 /// Puts the full name@tag into the entries and collects the images they name.
 Result<std::vector<ImageRecord>> resolve_images(const ImageBook& book, Release& release) {
@@ -35,7 +39,8 @@ Result<std::vector<ImageRecord>> resolve_images(const ImageBook& book, Release& 
   return out;
 }
 
-Result<std::vector<Site>> merge_sites(const std::vector<Site>& before, const FleetWish& wish) {
+Result<std::vector<Site>> merge_sites(const StateStore& state, const std::vector<Site>& before,
+                                      const FleetWish& wish) {
   if (wish.sites.size() > kSitesMax)
     return fail(Errc::invalid, "{} sites, at most {} are possible", wish.sites.size(), kSitesMax);
   std::vector<Site> out;
@@ -60,7 +65,9 @@ Result<std::vector<Site>> merge_sites(const std::vector<Site>& before, const Fle
     }
     const auto same = [&](const Site& each) { return each.name == wanted.name; };
     const auto old = std::find_if(before.begin(), before.end(), same);
-    out.push_back(merge_site(old == before.end() ? Site{} : *old, wanted));
+    const auto known = old == before.end() ? removed_site(state, wanted.name) : Result<Site>(*old);
+    if (!known) return known.error();
+    out.push_back(merge_site(*known, wanted));
   }
   std::sort(out.begin(), out.end(), [](const Site& a, const Site& b) { return a.name < b.name; });
   return out;
@@ -109,9 +116,11 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
 
   const auto before = parts_.fleet.sites();
   if (!before) return before.error();
-  auto sites = merge_sites(*before, wish);
+  auto sites = merge_sites(parts_.state, *before, wish);
   if (!sites) return sites.error();
   made.sites = std::move(*sites);
+  const auto served = check_served(*before, made);
+  if (!served) return served.error();
   for (const Site& old : *before) {
     const auto same = [&](const Site& each) { return each.name == old.name; };
     if (std::any_of(made.sites.begin(), made.sites.end(), same)) continue;
@@ -135,6 +144,46 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
   made.diff.sites = compare(site_items(*before), site_items(made.sites));
   made.diff.newest_release = made.newest ? made.newest->release.number : 0;
   return made;
+}
+
+/// Variables of sites and hosts take effect at once, templates with a rollout: what is served until
+/// then must go on with the new variables. A new host's trouble is only noted.
+Result<void> Applier::check_served(const std::vector<Site>& before, Candidate& made) const {
+  std::vector<std::string> lost;
+  for (const Site& site : made.sites) {
+    const auto same = [&](const Site& each) { return each.name == site.name; };
+    const auto old = std::find_if(before.begin(), before.end(), same);
+    if (old == before.end() || (old->variables == site.variables && old->hosts == site.hosts))
+      continue;
+    const auto desired = parts_.fleet.desired(site.name);
+    if (!desired) return desired.error();
+    std::set<Digest> held;
+    for (const auto& release : {desired->serve, desired->stage})
+      if (release) held.insert(*release);
+    for (const Digest& digest : held) {
+      const auto release = parts_.releases.find(digest);
+      if (!release) return release.error();
+      for (const BrokenTemplate& broken : newly_broken(release->release, *old, site)) {
+        const std::string line =
+            fmt::format("sites/{}.yaml: {}", site.name, to_string(broken, release->release));
+        if (broken.fresh)
+          made.diff.notes.push_back(line + "; it cannot be installed before the next rollout");
+        else
+          lost.push_back(line);
+      }
+    }
+  }
+  if (lost.empty()) return {};
+  std::string what;
+  for (std::size_t i = 0; i < lost.size() && i < kBrokenShownMax; ++i) what += lost[i] + "\n";
+  return fail(Errc::conflict,
+              "{}{} what is served now would no longer install: variables of sites and hosts take "
+              "effect at once, templates with a rollout. Keep the old name beside the new one "
+              "until the new release is rolled out",
+              what,
+              lost.size() > kBrokenShownMax
+                  ? fmt::format("and {} more:", lost.size() - kBrokenShownMax)
+                  : "so");
 }
 
 Result<FleetDiff> Applier::diff(const FleetWish& wish,

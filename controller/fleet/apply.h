@@ -58,7 +58,8 @@ class Applier {
   explicit Applier(Parts parts) : parts_(parts) {}
 
   /// What apply() would do. `occupied`: sites with enrolled agents; they cannot be removed. Errors:
-  /// invalid, not_found (image), conflict (an occupied site would go).
+  /// invalid, not_found (image), conflict (an occupied site would go; a release that a site serves
+  /// or stages needs a variable that would go).
   Result<FleetDiff> diff(const FleetWish& wish, const std::set<std::string>& occupied) const;
 
   /// One transaction. The chunks of the assets must be held already. Errors: as diff(); not_found
@@ -68,6 +69,7 @@ class Applier {
  private:
   struct Candidate;
   Result<Candidate> candidate(const FleetWish& wish, const std::set<std::string>& occupied) const;
+  Result<void> check_served(const std::vector<Site>& before, Candidate& made) const;
   Result<std::optional<Applied>> commit(const FleetWish& wish, Candidate candidate);
 
   Parts parts_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "controller/fleet/removed_site.h"
+
 namespace farboot {
 namespace {
 
@@ -118,6 +120,7 @@ Result<void> Fleet::remove_site(Transaction& transaction, const Site& site) cons
   next.stage.reset();
   next.serve.reset();
   transaction.expect(site_key(site.name), site.revision).erase(site_key(site.name));
+  remember_removed(transaction, site);
   return put_desired(transaction, *before, std::move(next));
 }
 

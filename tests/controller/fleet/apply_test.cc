@@ -169,6 +169,51 @@ TEST_F(ApplyTest, WantsTheContentOfAssets) {
   EXPECT_THAT(lines(applier_.diff(other, {})->release), ElementsAre("~asset bg.png"));
 }
 
+TEST_F(ApplyTest, TakesNoVariableAwayFromWhatIsServed) {
+  FleetWish first = wish();
+  first.kickstarts["base"] = "text\n{{> net}}\nreboot\n";
+  first.snippets["net"] =
+      "{{#host.serial}}# {{host.serial}}{{/host.serial}}\nnetwork --gw={{gw}}\n";
+  first.sites[0].variables = {{"gw", "10.0.0.1"}};
+  const auto applied = applier_.apply(first, {});
+  ASSERT_TRUE(applied) << applied.error().what;
+  Transaction transaction;
+  ASSERT_TRUE(fleet_.order_releases(transaction, "lyon", {std::nullopt, applied->release.digest}));
+  ASSERT_TRUE(state_.commit(transaction));
+
+  FleetWish renamed = first;
+  renamed.snippets["net"] = "network --gw={{gateway}}\n";
+  renamed.sites[0].variables = {{"gateway", "10.0.0.1"}};
+  const auto refused = applier_.apply(renamed, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_THAT(refused.error().what,
+              HasSubstr("sites/lyon.yaml: host web1: r1: kickstart base: line 2: partial net: line "
+                        "2: 'gw' is not defined"));
+  EXPECT_FALSE(applier_.diff(renamed, {})) << "and said before";
+  renamed.sites[0].variables["gw"] = "10.0.0.1";
+  EXPECT_TRUE(applier_.apply(renamed, {})) << "both names until it is rolled out";
+
+  FleetWish more = first;
+  more.kickstarts["base"] = "text\nreboot\n";
+  more.sites[0].hosts.push_back(more.sites[0].hosts[0]);
+  more.sites[0].hosts[1].host.name = "web2";
+  more.sites[0].hosts[1].host.macs = {"52:54:00:00:00:02"};
+  more.sites[0].variables = {{"gw", "10.0.0.1"}};
+  EXPECT_TRUE(applier_.apply(more, {}));
+}
+
+TEST_F(ApplyTest, AMachineOfASiteThatComesBackGoesOnCounting) {
+  ASSERT_TRUE(applier_.apply(wish(), {}));
+  ASSERT_TRUE(fleet_.order_install("lyon", "web1"));
+  FleetWish without = wish();
+  without.sites.clear();
+  ASSERT_TRUE(applier_.apply(without, {}));
+  ASSERT_TRUE(applier_.apply(wish(), {}));
+  EXPECT_EQ(fleet_.desired("lyon")->hosts[0].install_order, 2u);
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 3u);
+}
+
 TEST_F(ApplyTest, RemovesSitesOnlyIfNobodyIsThere) {
   ASSERT_TRUE(applier_.apply(wish(), {}));
   FleetWish without = wish();
