@@ -21,6 +21,7 @@ struct ControllerConfig {
   std::string packs_folder() const { return state_dir + "/packs"; }
   std::string pki_folder() const { return state_dir + "/pki"; }
   std::string release_key_file() const { return state_dir + "/release.key"; }
+  std::string imports_folder() const { return state_dir + "/imports"; }
   std::string operator_folder() const { return state_dir + "/operator"; }
 };
 

@@ -118,6 +118,7 @@ struct Controller::Parts {
                     .clock = clock,
                     .address = opened.address,
                     .version = FARBOOT_VERSION,
+                    .imports_folder = opened.config.imports_folder(),
                     .refusals = [this] { return refusals(); }}};
   std::unique_ptr<grpc::Server> server;
 

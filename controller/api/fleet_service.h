@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,6 +52,8 @@ class FleetService {
     std::string
         address;  ///< host:port that agents are told to dial, unless the operator says other
     std::string version;
+    /// Where imports from mirrors note what they have, for a repeated one; made when it is needed.
+    std::filesystem::path imports_folder{};
     std::function<Refusals()> refusals{};  ///< thread safe; may be empty
   };
   /// Borrows the parts.

@@ -1,7 +1,9 @@
+#include <filesystem>
 #include <thread>
 
 #include "common/base/log.h"
 #include "controller/api/handlers.h"
+#include "controller/import/http_fetch.h"
 #include "controller/import/importer.h"
 
 namespace farboot {
@@ -20,6 +22,22 @@ v1::ImportImageEvent to_event(const ImportProgress& progress) {
   out.set_bytes_done(progress.bytes_done);
   out.set_bytes_total(progress.bytes_total);
   return event;
+}
+
+/// In which file an import from a mirror notes what it has: the same when it is repeated. Empty for
+/// what lies on this machine.
+std::string journal_file(const std::filesystem::path& folder, const std::string& source) {
+  if (folder.empty() || source.find("://") == std::string::npos) return {};
+  std::error_code error;  // a folder that cannot be made is the journal's to report
+  std::filesystem::create_directories(folder, error);
+  return (folder / (sha256(as_bytes(source)).hex() + ".journal")).string();
+}
+
+/// The source or the operator broke it off: repeated, it goes on from what it has. Anything else
+/// says that these bytes are of no use.
+bool may_continue(Errc code) {
+  return code == Errc::cancelled || code == Errc::unavailable || code == Errc::timeout ||
+         code == Errc::denied;
 }
 
 /// One of the imports that may run at once; false if all are taken.
@@ -48,7 +66,8 @@ class Turn {
 Result<ImageRecord> FleetService::Handlers::run_import(
     Context* context, const v1::ImportImageRequest& request,
     grpc::ServerWriter<v1::ImportImageEvent>& writer) {
-  ImportRequest wanted{request.source(), request.name(), request.tag(), std::nullopt};
+  ImportRequest wanted{request.source(), request.name(), request.tag(), std::nullopt,
+                       journal_file(parts_.imports_folder, request.source())};
   if (wanted.source.empty()) return fail(Errc::invalid, "source: is empty");
   if (!is_name(wanted.name) || !(wanted.tag.empty() || is_name(wanted.tag)))
     return fail(Errc::invalid, "image {}@{}: want names of [a-z0-9][a-z0-9._-]*",
@@ -73,7 +92,7 @@ Result<ImageRecord> FleetService::Handlers::run_import(
   const Sweeper::Writing writing(sweeper_);
   const auto image = import_image(wanted, parts_.content, tell);
   if (!image) return image.error();
-  return parts_.images.add(*image, wanted.source, parts_.clock.wall());
+  return parts_.images.add(*image, shown_url(wanted.source), parts_.clock.wall());
 }
 
 grpc::Status FleetService::Handlers::ImportImage(Context* context,
@@ -82,8 +101,7 @@ grpc::Status FleetService::Handlers::ImportImage(Context* context,
   return answer(context, "ImportImage", Role::operate, Kind::change,
                 [&](const PeerIdentity&) -> Result<void> {
                   const auto record = run_import(context, *request, *writer);
-                  if (!record && record.error().code == Errc::exhausted) {
-                    // What this import wrote is of no use while it cannot end: give it back.
+                  if (!record && !may_continue(record.error().code)) {
                     const auto freed = sweeper_.sweep();
                     if (!freed)
                       log::warn("api.reclaim_failed", log::kv("error", freed.error().what));

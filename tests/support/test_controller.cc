@@ -27,7 +27,7 @@ TestController::TestController(std::uint64_t content_budget_bytes)
   FARBOOT_CHECK(fleet.open().has_value());
   service_ = std::make_unique<FleetService>(
       FleetService::Parts{state, content, *authority, enrolment, images, releases, fleet, rollouts,
-                          clock, "controller.test:7443", "0.1.0-test"});
+                          clock, "controller.test:7443", "0.1.0-test", folder / "imports"});
   const auto server = authority->issue_server({"127.0.0.1", "localhost"});
   FARBOOT_CHECK(server.has_value());
   grpc::ServerBuilder builder;

@@ -1,0 +1,65 @@
+// Imports from a mirror through the operator's service: what a cut-off or refused one leaves.
+#include "tests/controller/api/fleet_service_fixture.h"
+#include "tests/controller/import/mirror_server.h"
+
+namespace farboot {
+namespace {
+
+constexpr const char* kBigPackage = "Packages/kernel-3.10-1.x86_64.rpm";
+constexpr const char* kLastPackage = "Packages/libstdc++-4.8-1.x86_64.rpm";
+
+class MirrorImportTest : public FleetServiceTest {
+ protected:
+  Result<v1::ImageRecord> import_from(const std::string& url) {
+    v1::ImportImageRequest request;
+    request.set_source(url);
+    request.set_name("centos7");
+    grpc::ClientContext context;
+    const auto stream = admin_->ImportImage(&context, request);
+    v1::ImportImageEvent event;
+    v1::ImageRecord image;
+    while (stream->Read(&event))
+      if (event.has_image()) image = event.image();
+    const auto done = to_result(stream->Finish());
+    if (!done) return done.error();
+    return image;
+  }
+  std::uint64_t chunks() { return controller_.content.usage()->chunks; }
+};
+
+TEST_F(MirrorImportTest, ARepeatedOneFetchesNothingTwice) {
+  MirrorServer server(centos7_tree());
+  server.fault(kLastPackage, {.times = 1, .status = 400});
+  const auto cut_off = import_from(server.url());
+  ASSERT_FALSE(cut_off);
+  EXPECT_EQ(cut_off.error().code, Errc::unavailable);
+  EXPECT_GT(chunks(), 0u) << "kept for the next attempt";
+  const auto image = import_from(server.url());
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_EQ(server.gets_of(kBigPackage), 1u);
+  EXPECT_EQ(server.gets_of(kLastPackage), 2u);
+  EXPECT_TRUE(std::filesystem::is_empty(controller_.folder / "imports")) << "it has served";
+}
+
+TEST_F(MirrorImportTest, ARefusedOneLeavesNothing) {
+  TreeFiles tree = centos7_tree();
+  tree[kLastPackage][12] ^= 1;
+  const MirrorServer mismatch(tree);
+  EXPECT_EQ(import_from(mismatch.url()).error().code, Errc::mismatch);
+  EXPECT_EQ(chunks(), 0u);
+  tree.erase(kLastPackage);
+  const MirrorServer lacking(tree);
+  EXPECT_EQ(import_from(lacking.url()).error().code, Errc::invalid);
+  EXPECT_EQ(chunks(), 0u);
+}
+
+TEST_F(MirrorImportTest, RemembersNoPassword) {
+  const MirrorServer server(centos7_tree());
+  const std::string address = server.url().substr(std::string("http://").size());
+  const auto image = import_from("http://ada:secret@" + address);
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_EQ(image->source(), "http://" + address);
+}
+
+}  // namespace
+}  // namespace farboot
