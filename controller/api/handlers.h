@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -77,9 +78,15 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Result<v1::ImageRecord> full_record(const ImageRecord& record) const;
   /// Sites with agents that are enrolled and not revoked.
   Result<std::set<std::string>> occupied_sites() const;
+  /// What the agents last said of machines, by site: one look for all of them.
+  using SiteReports = std::map<std::string, std::vector<HostReport>, std::less<>>;
   Result<v1::SiteRecord> site_record(const Site& site, const ReleaseNumbers& numbers,
-                                     const std::vector<AgentRecord>& agents) const;
-  std::vector<v1::HostRecord> host_records(const Site& site) const;
+                                     const std::vector<AgentRecord>& agents,
+                                     const SiteReports& reports) const;
+  SiteReports site_reports() const;
+  static std::vector<v1::HostRecord> host_records(const Site& site, const SiteReports& all);
+  Result<void> check_host(const Site& before, const std::string& host,
+                          const Fleet::HostChange& change) const;
   Result<v1::Rollout> rollout_record(const Rollout& rollout) const;
   Result<std::string> free_agent_name(const std::string& site) const;
 

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <iterator>
 
+#include "common/base/log.h"
 #include "controller/api/handlers.h"
+#include "controller/fleet/template_needs.h"
 
 namespace farboot {
 namespace {
@@ -47,8 +50,10 @@ Result<std::pair<std::string, std::string>> split_host(const std::string& id) {
   return std::pair(id.substr(0, slash), id.substr(slash + 1));
 }
 
-Result<v1::SiteRecord> FleetService::Handlers::site_record(
-    const Site& site, const ReleaseNumbers& numbers, const std::vector<AgentRecord>& agents) const {
+Result<v1::SiteRecord> FleetService::Handlers::site_record(const Site& site,
+                                                           const ReleaseNumbers& numbers,
+                                                           const std::vector<AgentRecord>& agents,
+                                                           const SiteReports& reports) const {
   v1::SiteRecord out;
   out.set_name(site.name);
   for (const auto& [name, value] : site.labels) (*out.mutable_labels())[name] = value;
@@ -56,7 +61,14 @@ Result<v1::SiteRecord> FleetService::Handlers::site_record(
   out.mutable_limits()->set_wan_bytes_per_second(site.limits.wan_bytes_per_second);
   out.mutable_limits()->set_installs_at_once_max(site.limits.installs_at_once_max);
   const auto desired = parts_.fleet.desired(site.name);
-  if (!desired) return desired.error();
+  if (!desired) {
+    // One site that cannot be read hides none of the others.
+    log::error("api.site_broken", log::kv("site", site.name),
+               log::kv("error", desired.error().what));
+    out.set_state("broken");
+    out.set_hosts_total(static_cast<std::uint32_t>(site.hosts.size()));
+    return out;
+  }
   out.set_desired_number(desired->number);
   const auto number = [&](const std::optional<Digest>& digest) {
     const auto found = digest ? numbers.find(*digest) : numbers.end();
@@ -74,19 +86,31 @@ Result<v1::SiteRecord> FleetService::Handlers::site_record(
   out.set_state(site_state(*desired, known));
   out.set_hosts_total(static_cast<std::uint32_t>(site.hosts.size()));
   std::uint32_t installs = 0;
-  for (const v1::HostRecord& host : host_records(site)) installs += install_runs(host.state());
+  for (const v1::HostRecord& host : host_records(site, reports))
+    installs += install_runs(host.state());
   out.set_installs_running(installs);
   return out;
 }
 
+/// In the order of what they say.
+FleetService::Handlers::SiteReports FleetService::Handlers::site_reports() const {
+  SiteReports out;
+  for (AgentStatus& agent : parts_.fleet.reports().agents()) {
+    std::vector<HostReport>& hosts = out[agent.report.site];
+    std::move(agent.report.hosts.begin(), agent.report.hosts.end(), std::back_inserter(hosts));
+  }
+  for (auto& [site, hosts] : out)
+    std::stable_sort(hosts.begin(), hosts.end(),
+                     [](const HostReport& a, const HostReport& b) { return a.since < b.since; });
+  return out;
+}
+
 /// The hosts the fleet knows, each with the newest report of it, then machines nobody named.
-std::vector<v1::HostRecord> FleetService::Handlers::host_records(const Site& site) const {
-  std::vector<HostReport> reports;
-  for (const AgentStatus& agent : parts_.fleet.reports().agents())
-    if (agent.report.site == site.name)
-      reports.insert(reports.end(), agent.report.hosts.begin(), agent.report.hosts.end());
-  std::stable_sort(reports.begin(), reports.end(),
-                   [](const HostReport& a, const HostReport& b) { return a.since < b.since; });
+std::vector<v1::HostRecord> FleetService::Handlers::host_records(const Site& site,
+                                                                 const SiteReports& all) {
+  static const std::vector<HostReport> kNone;
+  const auto found = all.find(site.name);
+  const std::vector<HostReport>& reports = found == all.end() ? kNone : found->second;
   std::vector<v1::HostRecord> out;
   for (const HostSpec& host : site.hosts) {
     out.push_back(to_proto(site.name, host));
@@ -120,8 +144,9 @@ grpc::Status FleetService::Handlers::ListSites(Context* context, const v1::ListS
                   if (!numbers) return numbers.error();
                   const auto agents = parts_.enrolment.agents();
                   if (!agents) return agents.error();
+                  const SiteReports reports = site_reports();
                   for (const Site& site : *sites) {
-                    auto record = site_record(site, *numbers, *agents);
+                    auto record = site_record(site, *numbers, *agents, reports);
                     if (!record) return record.error();
                     *out->add_sites() = std::move(*record);
                   }
@@ -139,10 +164,11 @@ grpc::Status FleetService::Handlers::GetSite(Context* context, const v1::GetSite
                   if (!numbers) return numbers.error();
                   const auto agents = parts_.enrolment.agents();
                   if (!agents) return agents.error();
-                  auto record = site_record(*site, *numbers, *agents);
+                  const SiteReports reports = site_reports();
+                  auto record = site_record(*site, *numbers, *agents, reports);
                   if (!record) return record.error();
                   *out = std::move(*record);
-                  for (v1::HostRecord& host : host_records(*site))
+                  for (v1::HostRecord& host : host_records(*site, reports))
                     *out->add_hosts() = std::move(host);
                   return {};
                 });
@@ -244,11 +270,44 @@ grpc::Status FleetService::Handlers::ListHosts(Context* context,
                     if (!one) return one.error();
                     sites.push_back(std::move(*one));
                   }
+                  const SiteReports reports = site_reports();
                   for (const Site& site : sites)
-                    for (v1::HostRecord& host : host_records(site))
+                    for (v1::HostRecord& host : host_records(site, reports))
                       *out->add_hosts() = std::move(host);
                   return {};
                 });
+}
+
+/// The host can be installed with what its site has and with the newest release. Errors: invalid.
+Result<void> FleetService::Handlers::check_host(const Site& before, const std::string& host,
+                                                const Fleet::HostChange& change) const {
+  Site after = before;
+  auto found = std::find_if(after.hosts.begin(), after.hosts.end(),
+                            [&](const HostSpec& each) { return each.name == host; });
+  if (found == after.hosts.end()) {
+    found = after.hosts.emplace(after.hosts.end());
+    found->name = host;
+  }
+  if (change.entry) found->entry = *change.entry;
+  for (const auto& [name, value] : change.variables) found->variables[name] = value;
+  for (const std::string& name : change.remove_variables) found->variables.erase(name);
+  const auto newest = parts_.releases.newest();
+  if (!newest) return newest.error();
+  const auto desired = parts_.fleet.desired(after.name);
+  if (!desired) return desired.error();
+  std::set<Digest> releases;
+  if (*newest) releases.insert((*newest)->digest);
+  for (const auto& release : {desired->serve, desired->stage})
+    if (release) releases.insert(*release);
+  for (const Digest& digest : releases) {
+    const auto release = parts_.releases.find(digest);
+    if (!release) return release.error();
+    for (const BrokenTemplate& broken : newly_broken(release->release, before, after))
+      if (broken.host == host)
+        return fail(Errc::invalid, "{}; give it with --var NAME=VALUE",
+                    to_string(broken, release->release));
+  }
+  return {};
 }
 
 grpc::Status FleetService::Handlers::SetHost(Context* context, const v1::SetHostRequest* request,
@@ -274,6 +333,10 @@ grpc::Status FleetService::Handlers::SetHost(Context* context, const v1::SetHost
                                   "release show` lists its entries",
                                   request->host(), printable(*change.entry));
                   }
+                  const auto site = parts_.fleet.site(id->first);
+                  if (!site) return site.error();
+                  const auto fit = check_host(*site, id->second, change);
+                  if (!fit) return fit.error();
                   const auto host = parts_.fleet.set_host(id->first, id->second, change);
                   if (!host) return host.error();
                   *out = to_proto(id->first, *host);

@@ -55,8 +55,9 @@ grpc::Status FleetService::Handlers::GetStatus(Context* context, const v1::GetSt
                   out->set_sites(static_cast<std::uint32_t>(sites->size()));
                   out->set_rollouts_running(static_cast<std::uint32_t>(rollouts->size()));
                   std::uint32_t enrolled = 0, online = 0, hosts = 0, installs = 0;
+                  const SiteReports reports = site_reports();
                   for (const Site& site : *sites) {
-                    auto record = site_record(site, *numbers, *agents);
+                    auto record = site_record(site, *numbers, *agents, reports);
                     if (!record) return record.error();
                     hosts += record->hosts_total();
                     installs += record->installs_running();

@@ -9,7 +9,8 @@ namespace {
 
 Colour state_colour(const std::string& state) {
   if (state == "current" || state == "done") return Colour::green;
-  if (state == "offline" || state == "failed" || state == "expired" || state == "no agent")
+  if (state == "offline" || state == "failed" || state == "expired" || state == "no agent" ||
+      state == "broken")
     return Colour::red;
   if (state == "staging" || state == "behind" || state == "armed" || state == "packages")
     return Colour::yellow;

@@ -34,6 +34,51 @@ TEST_F(FleetServiceTest, EnrolsListsAndRevokesAgents) {
   EXPECT_EQ(call(&Stub::RevokeAgent, revoke, record).error().code, Errc::not_found);
 }
 
+TEST_F(FleetServiceTest, SetsNoHostToWhatCannotBeInstalled) {
+  controller_.add_image("centos7", "1708");
+  v1::FleetSpec with = spec();
+  (*with.mutable_kickstarts())["base"] = "network --ip={{ip}}\n";
+  v1::HostSpec& host = *with.mutable_sites(0)->mutable_hosts(0);
+  (*host.mutable_variables())["ip"] = "10.0.0.9";
+  v1::HostSpec& idle = *with.mutable_sites(0)->add_hosts();
+  idle.set_name("web2");
+  idle.add_macs("52:54:00:00:00:02");
+  ASSERT_TRUE(apply({with}));
+  v1::HostRecord record;
+  v1::SetHostRequest unset;
+  unset.set_host("lyon/web1");
+  unset.add_remove_variables("ip");
+  const auto refused = call(&Stub::SetHost, unset, record);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid);
+  EXPECT_THAT(refused.error().what,
+              HasSubstr("host web1: r1: kickstart base: line 1: 'ip' is not defined"));
+  v1::SetHostRequest entry;
+  entry.set_host("lyon/web2");
+  entry.set_entry("c7");
+  EXPECT_EQ(call(&Stub::SetHost, entry, record).error().code, Errc::invalid);
+  (*entry.mutable_variables())["ip"] = "10.0.0.10";
+  EXPECT_TRUE(call(&Stub::SetHost, entry, record));
+}
+
+TEST_F(FleetServiceTest, OneSiteThatCannotBeReadHidesNoOther) {
+  controller_.add_image("centos7", "1708");
+  v1::FleetSpec two = spec();
+  two.add_sites()->set_name("nice");
+  ASSERT_TRUE(apply({two}));
+  Transaction rot;
+  rot.put("desired/lyon", "rotten");
+  ASSERT_TRUE(controller_.state.commit(rot));
+  v1::ListSitesResponse sites;
+  const auto listed = call(&Stub::ListSites, v1::ListSitesRequest(), sites);
+  ASSERT_TRUE(listed) << listed.error().what;
+  ASSERT_EQ(sites.sites_size(), 2);
+  EXPECT_EQ(sites.sites(0).state(), "broken");
+  EXPECT_EQ(sites.sites(1).state(), "no agent");
+  v1::FleetStatus status;
+  EXPECT_TRUE(call(&Stub::GetStatus, v1::GetStatusRequest(), status));
+}
+
 TEST_F(FleetServiceTest, ShowsHostsWithWhatTheirSiteSaysOfThem) {
   controller_.add_image("centos7", "1708");
   ASSERT_TRUE(apply({spec()}));
