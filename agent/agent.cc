@@ -277,6 +277,9 @@ void Agent::run() {
 }
 
 std::uint16_t Agent::http_port() const { return parts_->http_port; }
+std::size_t Agent::connections() const {
+  return parts_->http.connections() + parts_->tftp.sessions();
+}
 std::uint16_t Agent::tftp_port() const { return parts_->tftp.port(); }
 
 }  // namespace farboot

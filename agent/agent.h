@@ -1,6 +1,7 @@
 // The agent as a list of its parts, and the order in which they start and stop.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -23,6 +24,8 @@ class Agent {
   /// As bound: 0 in the settings means any.
   std::uint16_t http_port() const;
   std::uint16_t tftp_port() const;
+  /// HTTP connections and TFTP transfers; none are left when run() returns.
+  std::size_t connections() const;
 
  private:
   struct Parts;

@@ -55,6 +55,7 @@ class Channel {
   void expire();
   /// The same with `cancelled`.
   void abort();
+  bool aborted() const { return aborted_; }
 
   /// Taken by the kernel so far.
   std::uint64_t sent_bytes() const { return sent_bytes_; }

@@ -84,6 +84,7 @@ Task<void> Connection::run() {
     // A client that sends its requests ahead never makes us wait: others have their turn in
     // between.
     co_await channel_.yield();
+    if (channel_.aborted()) co_return;
   }
 }
 
