@@ -51,12 +51,21 @@ std::optional<YamlNode> read_yaml(const fs::path& path, const std::string& file,
   return std::nullopt;
 }
 
-/// The folder's entries by name, hidden ones left out.
-std::vector<fs::path> listing(const fs::path& folder) {
+/// A folder that is not there is one that is not needed. Any other trouble must not look like that:
+/// a `sites` that cannot be read is no fleet without sites.
+void report_unreadable(const std::error_code& error, const std::string& folder,
+                       Findings& findings) {
+  if (!error || error == std::errc::no_such_file_or_directory) return;
+  findings.error({folder, 0}, "cannot be read: " + error.message());
+}
+
+/// The folder's entries by name, hidden ones left out. `name`: what it is called in findings.
+std::vector<fs::path> listing(const fs::path& folder, const std::string& name, Findings& findings) {
   std::vector<fs::path> out;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (!entry.path().filename().string().starts_with(".")) out.push_back(entry.path());
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (!it->path().filename().string().starts_with(".")) out.push_back(it->path());
+  report_unreadable(error, name, findings);
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -81,7 +90,7 @@ class Reader {
   void check_top() {
     const std::vector<std::string> known{"fleet.yaml", "sites",    "kickstarts",
                                          "menus",      "snippets", "assets"};
-    for (const fs::path& path : listing(folder_)) {
+    for (const fs::path& path : listing(folder_, ".", findings_)) {
       const std::string name = path.filename().string();
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
       const std::string guess = did_you_mean(name, known);
@@ -97,7 +106,7 @@ class Reader {
   }
 
   void read_sites() {
-    for (const fs::path& path : listing(folder_ / "sites")) {
+    for (const fs::path& path : listing(folder_ / "sites", "sites", findings_)) {
       const std::string file = "sites/" + path.filename().string();
       if (!is_file(path, file)) continue;
       const std::string extension = path.extension().string();
@@ -126,7 +135,7 @@ class Reader {
   std::map<std::string, FleetText> read_texts(const std::string& folder,
                                               const std::string& extension) {
     std::map<std::string, FleetText> out;
-    for (const fs::path& path : listing(folder_ / folder)) {
+    for (const fs::path& path : listing(folder_ / folder, folder, findings_)) {
       const std::string file = folder + "/" + path.filename().string();
       if (!is_file(path, file)) continue;
       if (!extension.empty() && path.extension() != extension) {
@@ -161,7 +170,8 @@ class Reader {
         it.disable_recursion_pending();
         continue;
       }
-      if (!it->is_regular_file(error)) continue;
+      std::error_code not_there;  // a link to nowhere ends nothing
+      if (!it->is_regular_file(not_there)) continue;
       const std::string path = it->path().lexically_relative(top).generic_string();
       const Place place{"assets/" + path, 0};
       if (!is_tree_path(path) || path.find(' ') != std::string::npos) {
@@ -174,6 +184,7 @@ class Reader {
       fleet_.assets[path] = {it->path(), size};
       if (fleet_.assets.size() > kFleetFilesMax) break;
     }
+    report_unreadable(error, "assets", findings_);
     if (total > kAssetsBytesMax)
       findings_.error({"assets", 0}, fmt::format("{} bytes together, at most {} are possible",
                                                  total, kAssetsBytesMax));

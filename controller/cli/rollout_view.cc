@@ -148,10 +148,10 @@ std::vector<std::string> RolloutLog::news(const v1::Rollout& rollout) {
 
 bool went_well(const v1::Rollout& rollout) {
   return rollout.state() == v1::ROLLOUT_STATE_DONE &&
-         std::none_of(rollout.targets().begin(), rollout.targets().end(),
-                      [](const v1::RolloutTarget& target) {
-                        return target.state() == v1::TARGET_STATE_FAILED;
-                      });
+         std::all_of(rollout.targets().begin(), rollout.targets().end(),
+                     [](const v1::RolloutTarget& target) {
+                       return target.state() == v1::TARGET_STATE_ACTIVE;
+                     });
 }
 
 }  // namespace farboot

@@ -69,6 +69,17 @@ TEST(FleetDirectory, ReadsTheGoodOneWhole) {
   EXPECT_EQ(fleet.assets.at("bg.png").size_bytes, 3u);
 }
 
+TEST(FleetDirectory, AFolderThatCannotBeReadIsNoEmptyOne) {
+  const TempFolder folder;
+  std::ofstream(folder / "fleet.yaml") << "menu: {title: Lyon}\n";
+  for (const char* name : {"sites", "kickstarts", "assets"}) std::ofstream(folder / name) << "file";
+  Findings findings;
+  read_fleet(folder.path().string(), findings);
+  for (const char* name : {"sites", "kickstarts", "assets"})
+    EXPECT_THAT(said(findings),
+                HasSubstr(std::string(name) + ": error: cannot be read: Not a dir"));
+}
+
 TEST(FleetDirectory, JudgesNoImagesWithoutTheController) {
   Findings findings;
   FleetDirectory fleet = read_fleet("tests/golden/fleet/broken", findings);

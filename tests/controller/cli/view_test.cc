@@ -150,6 +150,16 @@ TEST(RolloutView, TellsNewsOnce) {
   EXPECT_FALSE(went_well(state));
 }
 
+TEST(RolloutView, NothingWentWellThatIsNotActive) {
+  v1::Rollout state = rollout();
+  state.set_state(v1::ROLLOUT_STATE_DONE);
+  for (v1::RolloutTarget& target : *state.mutable_targets())
+    target.set_state(v1::TARGET_STATE_ACTIVE);
+  EXPECT_TRUE(went_well(state));
+  state.mutable_targets(1)->set_state(v1::TARGET_STATE_SKIPPED);
+  EXPECT_FALSE(went_well(state));
+}
+
 TEST(Json, WritesNumbersTimesAndWordsForPrograms) {
   v1::Rollout message = rollout();
   message.set_release(9'007'199'254'740'993);
