@@ -65,6 +65,8 @@ class HostBook {
   Task<void> keep_time();
   /// One step of it.
   void tick();
+  /// Waits until everything so far is on the card, or the card refused it once more.
+  Task<Result<void>> flush();
 
   /// The hosts of a desired state; a larger install_order arms its host. A host that is gone
   /// finishes an install under way. Applying the same twice is harmless; at start the daemon

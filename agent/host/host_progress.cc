@@ -307,6 +307,7 @@ void HostBook::tick() {
   Transaction writes;
   for (auto& [key, entry] : entries_) age(*entry, passed, writes);
   writer_.write_later(std::move(writes));
+  writer_.retry();
 }
 
 std::map<std::string, std::string> HostBook::clients() const {
@@ -315,6 +316,8 @@ std::map<std::string, std::string> HostBook::clients() const {
     if (entry->attempt) clients.emplace(entry->attempt->mac, client);
   return clients;
 }
+
+Task<Result<void>> HostBook::flush() { co_return co_await writer_.flush(); }
 
 Task<void> HostBook::keep_time() {
   boost::asio::steady_timer timer(executor_);

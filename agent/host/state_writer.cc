@@ -1,7 +1,7 @@
 #include "agent/host/state_writer.h"
 
 #include <iterator>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
@@ -30,20 +30,37 @@ std::shared_ptr<StateWriter::Pending> StateWriter::enqueue(Transaction writes) {
   return pending;
 }
 
-Task<Result<void>> StateWriter::write(Transaction writes) {
-  Result<void> outcome;
-  if (writes.writes.empty()) co_return outcome;
-  const auto pending = enqueue(std::move(writes));
+Task<Result<void>> StateWriter::wait(std::shared_ptr<Pending> pending) {
   while (!pending->result) {
     // Only cancel() ends this wait.
     co_await pending->done.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   }
-  outcome = *pending->result;
+  const Result<void> outcome = *pending->result;
   co_return outcome;
+}
+
+Task<Result<void>> StateWriter::write(Transaction writes) {
+  const Result<void> nothing_to_do;
+  if (writes.writes.empty()) co_return nothing_to_do;
+  co_return co_await wait(enqueue(std::move(writes)));
 }
 
 void StateWriter::write_later(Transaction writes) {
   if (!writes.writes.empty()) enqueue(std::move(writes));
+}
+
+void StateWriter::retry() {
+  if (!unwritten_.empty()) enqueue({});
+}
+
+Task<Result<void>> StateWriter::flush() {
+  auto last = enqueue(Transaction());
+  co_return co_await wait(std::move(last));
+}
+
+void StateWriter::keep(Transaction failed) {
+  for (Transaction::Write& write : failed.writes)
+    unwritten_[std::move(write.key)] = std::move(write.value);
 }
 
 Task<void> StateWriter::drain() {
@@ -53,22 +70,28 @@ Task<void> StateWriter::drain() {
   } over{draining_};
   while (!queue_.empty()) {
     std::vector<std::shared_ptr<Pending>> batch;
-    Transaction all;
+    auto all = std::make_shared<Transaction>();
+    for (auto& [key, value] : std::exchange(unwritten_, {}))
+      all->writes.push_back({key, std::move(value)});
     for (; !queue_.empty() && batch.size() < kBatchMax; queue_.pop_front()) {
       batch.push_back(queue_.front());
       std::move(batch.back()->writes.writes.begin(), batch.back()->writes.writes.end(),
-                std::back_inserter(all.writes));
+                std::back_inserter(all->writes));
     }
     StateStore* state = &state_;
-    auto job = [state, all = std::move(all)]() -> Result<void> {
-      auto committed = state->commit(all);
+    auto job = [state, all]() -> Result<void> {
+      if (all->writes.empty()) return {};
+      auto committed = state->commit(*all);
       if (!committed) return committed.error();
       return {};
     };
     const Result<void> outcome = co_await on_disk(disk_, std::move(job));
-    if (!outcome)
-      log::error("host.write_failed", log::kv("writes", batch.size()),
+    if (!outcome) {
+      log::error("host.write_failed", log::kv("writes", all->writes.size()),
                  log::kv("error", outcome.error().what));
+      // What can never be written must not stop all that follows.
+      if (outcome.error().code != Errc::invalid) keep(std::move(*all));
+    }
     for (const auto& pending : batch) {
       pending->result = outcome;
       pending->done.cancel();

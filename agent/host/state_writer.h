@@ -3,7 +3,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "agent/loop.h"
 #include "common/base/result.h"
@@ -24,16 +27,24 @@ class StateWriter {
   Task<Result<void>> write(Transaction writes);
   /// The same, not waited for: a failure is logged.
   void write_later(Transaction writes);
+  /// What could not be written (a full disk) is not lost: it goes before the next writes, the last
+  /// value of each key. This tries now.
+  void retry();
+  /// Waits until all that was given before is durable, or the last try failed.
+  Task<Result<void>> flush();
 
  private:
   struct Pending;
   std::shared_ptr<Pending> enqueue(Transaction writes);
+  Task<Result<void>> wait(std::shared_ptr<Pending> pending);
   Task<void> drain();
+  void keep(Transaction failed);
 
   Loop& loop_;
   DiskPool& disk_;
   StateStore& state_;
   std::deque<std::shared_ptr<Pending>> queue_;
+  std::map<std::string, std::optional<std::string>> unwritten_;
   /// Shared: a drain that the loop's end cuts off may outlive us by a moment.
   std::shared_ptr<bool> draining_ = std::make_shared<bool>(false);
 };

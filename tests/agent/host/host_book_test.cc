@@ -193,6 +193,27 @@ TEST_F(HostBookTest, ServesNoKickstartThatCouldNotBeWritten) {
   EXPECT_TRUE(book().look(kWeb1).install.touched);
 }
 
+TEST_F(HostBookTest, WritesLaterWhatAFullCardRefused) {
+  const std::string token = begin_web1();
+  ASSERT_TRUE(bench->run(book().kickstart_served(token, "")));
+  bench->state.full = true;
+  EXPECT_FALSE(bench->run(book().report(token, HostBook::Report::installed, "")));
+  bench->clock.pass(InstallLimits{}.attempt_life);
+  book().tick();  // gives up token and pin: erased in memory only
+  EXPECT_FALSE(bench->run(book().flush()));
+  EXPECT_FALSE(bench->state.scan("attempt/")->empty());
+  bench->state.full = false;
+  bench->clock.pass(Seconds(30));
+  book().tick();
+  ASSERT_TRUE(bench->run(book().flush()));
+  EXPECT_TRUE(bench->state.scan("attempt/")->empty());
+  EXPECT_TRUE(bench->state.scan("catalog/pin/")->empty());
+  const std::string told = story();
+  restart();
+  EXPECT_EQ(phase(), InstallPhase::done);
+  EXPECT_EQ(story(), told);
+}
+
 TEST_F(HostBookTest, RepeatsAFewTimesThenGivesUp) {
   begin_web1();
   const InstallLimits limits;
