@@ -356,5 +356,93 @@ TEST_F(BootServiceTest, GoesOnFromADatabaseOnDisk) {
   }
 }
 
+// A site under any order of boots, choices, fetches, events, orders, activations, full disks and
+// restarts: installs only by order or choice, once each, under the release it began with; and when
+// nothing more happens it all ends.
+TEST_F(BootServiceTest, HoldsItsPromisesInAnyOrderOfEvents) {
+  for (unsigned seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    bench = std::make_unique<SiteBench>();
+    start();
+    std::vector<HostSpec> hosts = {web1(0)};
+    const MachineFacts known = machine(), stranger = machine("52:54:00:00:00:99", "10.4.0.99");
+    std::uint64_t release = 0, orders = 0, choices = 0;
+    std::set<std::string> known_tokens, stranger_tokens, touched;
+    std::string last;
+    std::map<std::string, std::uint64_t> began;
+    const auto look_at = [&](const std::string& text, std::set<std::string>& tokens) {
+      ASSERT_TRUE(text.starts_with("#!ipxe\n"));
+      if (!installs_now(text)) return;
+      last = token_in(text);
+      ASSERT_TRUE(is_token(last)) << text;
+      ASSERT_FALSE(touched.contains(last)) << "its disk may hold something";
+      tokens.insert(last);
+      const auto attempt = bench->book->attempt(last).attempt;
+      ASSERT_TRUE(attempt);
+      const auto first = began.emplace(last, attempt->part.number).first;
+      ASSERT_EQ(first->second, attempt->part.number);
+    };
+    for (int step = 0; step < 100; ++step) {
+      switch (random() % 14) {
+        case 0: hosts[0].install_order = ++orders; [[fallthrough]];
+        case 1: static_cast<void>(bench->run(bench->book->apply(lyon(hosts)))); break;
+        case 2:
+          if (!bench->state.full) bench->activate(++release, 4 + static_cast<int>(random() % 4));
+          break;
+        case 3:
+        case 4: look_at(script(known), known_tokens); break;
+        case 5: look_at(script(stranger), stranger_tokens); break;
+        case 6: {
+          ++choices;
+          auto text = choose(random() % 2 == 0 ? "centos7" : "quiet~again", stranger);
+          if (text) look_at(*text, stranger_tokens);
+          break;
+        }
+        case 7:
+        case 8: {
+          const bool live = bench->book->attempt(last).attempt != nullptr;
+          auto text = kickstart(last);
+          ASSERT_FALSE(!live && text);
+          ASSERT_TRUE(!live || bench->state.full || text) << text.error().what;
+          if (text) touched.insert(last);
+          break;
+        }
+        case 9:
+          if (bench->book->attempt(last).attempt)
+            for (const char* path : {"images/pxeboot/vmlinuz", "Packages/p001.rpm"})
+              fetch(last, path);
+          break;
+        case 10:
+          if (random() % 2 == 0) static_cast<void>(event(last, "installed"));
+          break;
+        case 11:
+          bench->clock.pass(Seconds(random() % 20'000));
+          bench->book->tick();
+          break;
+        case 12: bench->state.full = random() % 3 == 0; break;
+        case 13: {
+          const bool full = bench->state.full;
+          restart();
+          bench->state.full = full;
+          break;
+        }
+      }
+      ASSERT_LE(known_tokens.size(), orders);
+      ASSERT_LE(stranger_tokens.size(), choices);
+    }
+    bench->state.full = false;
+    bench->clock.pass(InstallLimits{}.attempt_life);
+    bench->book->tick();
+    bench->settle();
+    for (const HostStatus& status : bench->book->hosts())
+      EXPECT_TRUE(status.phase != InstallPhase::started &&
+                  status.phase != InstallPhase::kickstart &&
+                  status.phase != InstallPhase::packages);
+    EXPECT_TRUE(bench->state.scan("catalog/pin/")->empty());
+    EXPECT_TRUE(bench->state.scan("attempt/")->empty());
+  }
+}
+
 }  // namespace
 }  // namespace farboot
