@@ -34,6 +34,8 @@ json::Value to_json(const HostSpec& host) {
   value["serial"] = host.serial;
   value["entry"] = host.entry;
   value["install_order"] = host.install_order;
+  // Absent where it is not known: a number would say more than that.
+  if (host.install_done) value["install_done"] = *host.install_done;
   value["variables"] = host.variables;
   return value;
 }
@@ -54,6 +56,7 @@ HostSpec read_host(const json::Fields& fields) {
   host.serial = fields.line("serial", kSerialBytesMax);
   host.entry = fields.name_or_empty("entry");
   host.install_order = fields.number("install_order", UINT64_MAX);
+  if (fields.has("install_done")) host.install_done = fields.number("install_done", UINT64_MAX);
   host.variables = fields.variables("variables");
   if (host.macs.empty() && host.uuid.empty() && host.serial.empty())
     fields.fault().set(fields.path("macs"), "a host needs a MAC, a UUID or a serial number");

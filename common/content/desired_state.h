@@ -29,6 +29,11 @@ struct HostSpec {
   /// Grows by one each time the operator orders an install; an agent that holds a smaller number
   /// arms the host once. 0: never ordered.
   std::uint64_t install_order = 0;
+  /// Orders up to this one are used up: an install of them may have touched the disk, by whichever
+  /// agent of the site. What an agent that does not remember the machine starts from; it arms only
+  /// for a larger install_order. None: the controller does not know (it is an older one): then a
+  /// machine that is not remembered is armed by none of the orders given so far.
+  std::optional<std::uint64_t> install_done;
   Variables variables;
   bool operator==(const HostSpec&) const = default;
 };

@@ -52,6 +52,8 @@ class Fields {
   std::string path(std::string_view key) const { return fmt::format("{}.{}", path_, key); }
   Fault& fault() const { return fault_; }
 
+  /// It is there, and not null.
+  bool has(std::string_view key) const { return find(key) != nullptr; }
   /// Any text without NUL.
   std::string text(std::string_view key, std::size_t bytes_max) const;
   /// Text on one line: no control characters.

@@ -100,8 +100,10 @@ FleetService::Handlers::SiteReports FleetService::Handlers::site_reports() const
     std::move(agent.report.hosts.begin(), agent.report.hosts.end(), std::back_inserter(hosts));
   }
   for (auto& [site, hosts] : out)
-    std::stable_sort(hosts.begin(), hosts.end(),
-                     [](const HostReport& a, const HostReport& b) { return a.since < b.since; });
+    std::stable_sort(hosts.begin(), hosts.end(), [](const HostReport& a, const HostReport& b) {
+      // An agent that has nothing to do with a machine does not hide who has.
+      return std::pair(a.state != "idle", a.since) < std::pair(b.state != "idle", b.since);
+    });
   return out;
 }
 
@@ -247,7 +249,7 @@ grpc::Status FleetService::Handlers::RevokeAgent(Context* context,
                   if (!known) return known.error();
                   const auto revoked = parts_.enrolment.revoke(known->id);
                   if (!revoked) return revoked.error();
-                  parts_.fleet.reports().forget(known->id);
+                  parts_.fleet.forget_agent(known->id);
                   const auto agent = parts_.enrolment.agent(known->id);
                   if (!agent) return agent.error();
                   *out = to_proto(*agent, std::nullopt, {});

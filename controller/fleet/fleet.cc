@@ -160,6 +160,16 @@ Result<HostSpec> Fleet::change_site(std::string_view name, Change change) {
   return fail(Errc::conflict, "site {}: others keep changing it; try again", name);
 }
 
+Result<void> Fleet::settle_site(const std::string& site,
+                                const std::map<std::string, std::uint64_t>& used) {
+  const auto settled = change_site(site, [&](Site& changed) -> Result<HostSpec> {
+    use_up_orders(changed, used);
+    return HostSpec{};
+  });
+  if (settled || settled.error().code == Errc::not_found) return {};  // or the site is gone
+  return settled.error();
+}
+
 Result<HostSpec> Fleet::order_install(std::string_view site, std::string_view host) {
   return change_site(site, [&](Site& changed) -> Result<HostSpec> {
     const auto found = std::find_if(changed.hosts.begin(), changed.hosts.end(),
@@ -173,7 +183,8 @@ Result<HostSpec> Fleet::order_install(std::string_view site, std::string_view ho
                   "host {}: has no entry, so there is nothing to install; "
                   "`farboot host set {}/{} --entry NAME`, or write it in the fleet directory",
                   host, site, host);
-    ++found->install_order;
+    // A controller that was put back from an older copy counts on from what the site has seen.
+    found->install_order = std::max(found->install_order, found->install_done.value_or(0)) + 1;
     return *found;
   });
 }

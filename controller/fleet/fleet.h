@@ -2,12 +2,14 @@
 // something changes. `site/<name>`, `desired/<site>` (encode_signed DesiredState).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/guarded.h"
 #include "common/base/result.h"
 #include "common/content/desired_state.h"
 #include "common/content/signature.h"
@@ -68,7 +70,16 @@ class Fleet final : public ReportSink {
     reports_.on_connected(agent, site);
   }
   void on_disconnected(const std::string& agent) override { reports_.on_disconnected(agent); }
-  void on_report(const AgentReport& report) override { reports_.on_report(report); }
+  void on_report(const AgentReport& report) override;
+  void on_hosts(const std::string& site, const std::vector<HostReport>& hosts) override;
+  /// An agent that lost its memory knows no longer which of its orders it carried out: those it
+  /// had taken count as used up, before it hears of them again.
+  void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) override;
+  /// The same for an agent that is not to come back, and its last report goes.
+  void forget_agent(const std::string& agent);
+  /// Writes down which orders are used up, as agents reported them since the last call. Blocks;
+  /// called often. What could not be written is tried again with the next call.
+  Result<void> settle_orders();
 
   ReportBook& reports() { return reports_; }
   const ReportBook& reports() const { return reports_; }
@@ -83,6 +94,9 @@ class Fleet final : public ReportSink {
   };
   Result<Desired> load_desired(std::string_view site) const;
   Result<void> put_desired(Transaction& transaction, Desired before, DesiredState next) const;
+  void orders_lost(const AgentReport& report, std::uint64_t held);
+  Result<void> settle_site(const std::string& site,
+                           const std::map<std::string, std::uint64_t>& used);
   template <class Change>
   Result<HostSpec> change_site(std::string_view name, Change change);
 
@@ -91,6 +105,12 @@ class Fleet final : public ReportSink {
   const Clock& clock_;
   mutable Signal changed_;
   ReportBook reports_;
+  using UsedOrders = std::map<std::string, std::map<std::string, std::uint64_t>>;  ///< site, host
+  struct Used {
+    UsedOrders due;      ///< to be written
+    UsedOrders written;  ///< so that what is reported every second costs nothing
+  };
+  Guarded<Used> used_;
 };
 
 }  // namespace farboot

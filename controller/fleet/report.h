@@ -31,6 +31,8 @@ struct HostReport {
   std::uint32_t percent = 0;
   std::string detail;
   WallTime since{};
+  std::uint64_t install_order = 0;  ///< newest order it took
+  std::uint64_t install_used = 0;   ///< orders up to this one are used up
   bool operator==(const HostReport&) const = default;
 };
 
@@ -54,9 +56,14 @@ struct AgentReport {
 class ReportSink {
  public:
   virtual ~ReportSink() = default;
+  /// An agent is about to be told what is desired; it holds desired state `held` (0: none). May
+  /// write to the store.
+  virtual void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) = 0;
   virtual void on_connected(const std::string& agent, const std::string& site) = 0;
   virtual void on_disconnected(const std::string& agent) = 0;
   virtual void on_report(const AgentReport& report) = 0;
+  /// Machines of `site` as events tell of them: a report holds only so many.
+  virtual void on_hosts(const std::string& site, const std::vector<HostReport>& hosts) = 0;
 };
 
 }  // namespace farboot

@@ -32,6 +32,8 @@ std::string encode(const AgentStatus& status) {
     item["percent"] = host.percent;
     item["detail"] = host.detail;
     item["since"] = to_json_time(host.since);
+    item["install_order"] = host.install_order;
+    item["install_used"] = host.install_used;
     object["hosts"].push_back(std::move(item));
   }
   return write_record(std::move(object), kFormat);
@@ -62,6 +64,8 @@ Result<AgentStatus> decode(const StateEntry& entry) {
     host.percent = static_cast<std::uint32_t>(number_at(item, "percent"));
     host.detail = text_at(item, "detail");
     host.since = time_at(item, "since");
+    host.install_order = number_at(item, "install_order");
+    host.install_used = number_at(item, "install_used");
     report.hosts.push_back(std::move(host));
   }
   return status;

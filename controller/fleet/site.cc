@@ -10,6 +10,8 @@ namespace {
 
 constexpr unsigned kFormat = 1;  // on disk: never reuse a number
 constexpr std::size_t kSerialBytesMax = 128;
+/// More orders of one host than an operator gives; a number beyond is no order of ours.
+constexpr std::uint64_t kOrdersMax = 1'000'000'000'000;
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -47,6 +49,15 @@ Json host_json(const HostSpec& host) {
   return object;
 }
 
+std::map<std::string, std::uint64_t> numbers_at(const Json& object, const char* key) {
+  std::map<std::string, std::uint64_t> out;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object()) return out;
+  for (const auto& [name, number] : found->items())
+    if (number.is_number_unsigned()) out[name] = number.get<std::uint64_t>();
+  return out;
+}
+
 HostSpec host_from(const Json& object) {
   HostSpec host;
   host.name = text_at(object, "name");
@@ -57,6 +68,14 @@ HostSpec host_from(const Json& object) {
   host.install_order = number_at(object, "install_order");
   host.variables = map_at(object, "variables");
   return host;
+}
+
+/// A host that was never ordered has used up nothing; of others it is known or not.
+void look_up_done(Site& site, HostSpec& host) {
+  if (host.install_order == 0) site.done.emplace(host.name, 0);
+  const auto found = site.done.find(host.name);
+  host.install_done =
+      found == site.done.end() ? std::nullopt : std::optional<std::uint64_t>(found->second);
 }
 
 }  // namespace
@@ -153,6 +172,7 @@ Site merge_site(const Site& before, const SiteWish& wish) {
     HostSpec host = wanted.host;
     const auto own = before.orders.find("name:" + host.name);
     host.install_order = own == before.orders.end() ? 0 : own->second;
+    look_up_done(site, host);
     const std::vector<std::string> known = identities(host);
     const bool ordered_before =
         std::any_of(known.begin(), known.end(),
@@ -174,6 +194,19 @@ void remember_orders(Site& site) {
   }
 }
 
+bool use_up_orders(Site& site, const std::map<std::string, std::uint64_t>& used) {
+  bool fresh = false;
+  for (const auto& [name, order] : used) {
+    if (order > kOrdersMax || !site.orders.contains("name:" + name)) continue;
+    const auto found = site.done.find(name);
+    if (found != site.done.end() && found->second >= order) continue;
+    site.done[name] = order;
+    fresh = true;
+  }
+  for (HostSpec& host : site.hosts) look_up_done(site, host);
+  return fresh;
+}
+
 std::string encode_site(const Site& site) {
   Json object;
   object["labels"] = site.labels;
@@ -183,6 +216,7 @@ std::string encode_site(const Site& site) {
   object["hosts"] = Json::array();
   for (const HostSpec& host : site.hosts) object["hosts"].push_back(host_json(host));
   object["orders"] = site.orders;
+  object["done"] = site.done;
   return write_record(std::move(object), kFormat);
 }
 
@@ -197,10 +231,9 @@ Result<Site> decode_site(std::string_view name, std::string_view record) {
   site.limits.installs_at_once_max =
       static_cast<std::uint32_t>(number_at(*object, "installs_at_once_max"));
   for (const Json& host : array_at(*object, "hosts")) site.hosts.push_back(host_from(host));
-  const auto orders = object->object.find("orders");
-  if (orders != object->object.end() && orders->is_object())
-    for (const auto& [identity, order] : orders->items())
-      if (order.is_number_unsigned()) site.orders[identity] = order.get<std::uint64_t>();
+  site.orders = numbers_at(*object, "orders");
+  site.done = numbers_at(*object, "done");
+  for (HostSpec& host : site.hosts) look_up_done(site, host);
   return site;
 }
 

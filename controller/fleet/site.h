@@ -40,6 +40,9 @@ struct Site {
   /// count goes by its name; a machine that is renamed, or removed and put back, is known by any of
   /// them, so that `install: true` does not install it anew by surprise.
   std::map<std::string, std::uint64_t> orders;
+  /// By host name: orders up to this one are used up (HostSpec::install_done). Kept for names that
+  /// are gone, as the orders are. Not there: not known, the host was ordered by an older version.
+  std::map<std::string, std::uint64_t> done;
   std::uint64_t revision = 0;  ///< of the record in the store; 0: not stored yet
 
   const HostSpec* host(std::string_view name) const;
@@ -57,6 +60,9 @@ Result<void> check_variables(std::string_view what, const Variables& variables);
 Site merge_site(const Site& before, const SiteWish& wish);
 /// Remembers the orders of the site's hosts in `orders`.
 void remember_orders(Site& site);
+/// What is known of each name's orders: the largest counts. Names that were never at this site are
+/// left out. False if nothing is new.
+bool use_up_orders(Site& site, const std::map<std::string, std::uint64_t>& used);
 
 std::string encode_site(const Site& site);
 Result<Site> decode_site(std::string_view name, std::string_view record);

@@ -48,6 +48,8 @@ HostReport from_proto(const v1::HostReport& host) {
   out.percent = std::min<std::uint32_t>(host.percent(), 100);
   out.detail = bounded(host.detail());
   out.since = time_from_proto(host.since_ms());
+  out.install_order = host.install_order();
+  out.install_used = host.install_used();
   return out;
 }
 

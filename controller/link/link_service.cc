@@ -74,6 +74,7 @@ grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& h
   log::info("link.connected", log::kv("agent", agent.id),
             log::kv("version", text_from_proto(hello.version(), 64)),
             log::kv("desired", hello.desired_number()));
+  parts_.sink.on_hello(agent.id, agent.site, hello.desired_number());
   parts_.sink.on_connected(agent.id, agent.site);
   // It may have ended before that was said: then the last word must be that it is gone.
   if (!streams_.of_agent(agent.id)) parts_.sink.on_disconnected(agent.id);
@@ -142,6 +143,10 @@ grpc::Status LinkService::Impl::on_events(AgentStream& stream, const v1::EventBa
   auto kept = events_.keep(stream.agent(), *events);
   if (!kept) return to_grpc(kept.error());
   kept_events_.fetch_add(events->size(), std::memory_order_relaxed);
+  std::vector<HostReport> hosts;
+  for (const SiteEvent& event : *events)
+    if (!event.host.host.empty()) hosts.push_back(event.host);
+  parts_.sink.on_hosts(stream.agent().site, hosts);
   v1::ControllerMessage message;
   message.mutable_event_ack()->set_sequence(*kept);
   stream.send(std::move(message));

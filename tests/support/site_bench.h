@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 #include "agent/loop.h"
 #include "common/store/memory_state.h"
 #include "common/store/memory_store.h"
+#include "tests/support/fallible_state.h"
 
 namespace farboot::testing {
 
@@ -28,33 +28,12 @@ class StillClock final : public Clock {
     wall_ += time;
     steady_ += time;
   }
+  /// As NTP does once the network is there.
+  void set_wall(Seconds ahead) { wall_ += ahead; }
 
  private:
   WallTime wall_{std::chrono::sys_days{std::chrono::year{2030} / 1 / 31}};
   SteadyTime steady_{std::chrono::hours(1)};
-};
-
-/// State that can be told to fail, as a full disk does.
-class FallibleState final : public StateStore {
- public:
-  explicit FallibleState(StateStore& inner) : inner_(inner) {}
-  Result<std::optional<StateEntry>> get(std::string_view key) const override {
-    return inner_.get(key);
-  }
-  Result<std::vector<StateEntry>> scan(std::string_view prefix) const override {
-    return inner_.scan(prefix);
-  }
-  Result<std::uint64_t> commit(const Transaction& transaction) override {
-    if (full) return fail(Errc::exhausted, "disk full");
-    return inner_.commit(transaction);
-  }
-  std::unique_ptr<Watch> watch(std::string prefix, Watcher watcher) override {
-    return inner_.watch(std::move(prefix), std::move(watcher));
-  }
-  std::atomic<bool> full = false;
-
- private:
-  StateStore& inner_;
 };
 
 inline FileEntry file(std::string path) { return {std::move(path), 0644, 0, sha256({}), {}}; }
@@ -134,6 +113,7 @@ class SiteBench {
 
   void open(HostSettings settings = {}) {
     ASSERT_TRUE(catalog.open(nullptr));
+    if (settings.boot_id.empty()) settings.boot_id = "one boot";
     book = std::make_unique<HostBook>(loop, disk, state, catalog, clock, settings);
     ASSERT_TRUE(book->open());
   }
@@ -187,6 +167,7 @@ inline HostSpec web1(std::uint64_t order = 1) {
   spec.macs = {"52:54:00:00:00:01"};
   spec.entry = "centos7";
   spec.install_order = order;
+  spec.install_done = 0;
   spec.variables = {{"role", "web"}};
   return spec;
 }

@@ -35,6 +35,17 @@ TEST(DesiredState, HasTheBytesOfFormatOne) {
             "be038907c1d7f4a503d10182908b6165a1dc40392b523240cb19b03c141f91ac");
 }
 
+/// 0 orders used up is knowledge; nothing said is not: an agent arms by the one and not the other.
+TEST(DesiredState, TellsNoOrdersUsedUpFromNotKnown) {
+  DesiredState state = sample_desired_state();
+  EXPECT_FALSE(decode_desired_state(encode_desired_state(state))->hosts[0].install_done);
+  state.hosts[0].install_done = 0;
+  EXPECT_EQ(decode_desired_state(encode_desired_state(state))->hosts[0].install_done, 0u);
+  state.hosts[0].install_done = 2;
+  EXPECT_EQ(*decode_desired_state(encode_desired_state(state)), state);
+  EXPECT_EQ(sha256(encode_desired_state(state)).hex(), "05d3ddc3b2c5fd6fcc84615a204df20665491adcdfd2baf6f0bb62d5adbcb0fc");
+}
+
 TEST(DesiredState, RefusesEveryTruncation) {
   const Bytes bytes = encode_desired_state(sample_desired_state());
   for (std::size_t size = 0; size < bytes.size(); ++size)

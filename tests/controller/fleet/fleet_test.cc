@@ -43,11 +43,87 @@ class FleetTest : public ::testing::Test {
     return *decode_signed(as_bytes((*entry)->value));
   }
 
+  std::optional<std::uint64_t> done() { return fleet_.desired("lyon")->hosts[0].install_done; }
+  static AgentReport report_of(const std::string& agent, HostReport host) {
+    AgentReport report;
+    report.agent = agent;
+    report.site = "lyon";
+    report.desired_number = 3;
+    report.hosts = {std::move(host)};
+    return report;
+  }
+
   MemoryState state_;
   FakeClock clock_;
   SigningKey key_ = SigningKey::generate();
   Fleet fleet_{state_, key_, clock_};
 };
+
+TEST_F(FleetTest, WritesDownWhichOrdersAreUsedUp) {
+  put(lyon());
+  EXPECT_EQ(done(), 0u) << "never installed, and known to be";
+  HostReport web1{.host = "web1", .state = "packages", .install_order = 1, .install_used = 1};
+  fleet_.on_report(report_of("lyon/pi1", web1));
+  ASSERT_TRUE(fleet_.settle_orders());
+  EXPECT_EQ(done(), 1u);
+  const auto number = fleet_.desired("lyon")->number;
+  fleet_.on_report(report_of("lyon/pi2", {.host = "web1", .state = "idle", .install_order = 1}));
+  fleet_.on_report(report_of("lyon/pi1", web1));
+  ASSERT_TRUE(fleet_.settle_orders());
+  EXPECT_EQ(fleet_.desired("lyon")->number, number) << "nothing new";
+  put(lyon());
+  EXPECT_EQ(done(), 1u) << "apply does not take it back";
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
+  EXPECT_EQ(done(), 1u);
+  Fleet again(state_, key_, clock_);
+  EXPECT_EQ(again.desired("lyon")->hosts[0].install_done, 1u) << "durable";
+}
+
+TEST_F(FleetTest, TakesOrdersUsedUpFromEventsAndIgnoresStrangers) {
+  put(lyon());
+  fleet_.on_hosts("lyon", {{.host = "web1", .install_used = 1}, {.host = "x", .install_used = 1}});
+  fleet_.on_hosts("gone", {{.host = "web1", .install_used = 1}});
+  ASSERT_TRUE(fleet_.settle_orders());
+  EXPECT_EQ(done(), 1u);
+  EXPECT_FALSE(fleet_.site("lyon")->done.contains("x"));
+}
+
+TEST_F(FleetTest, CountsTheOrdersOfAnAgentThatForgotAsUsedUp) {
+  put(lyon());
+  const HostReport armed{.host = "web1", .state = "armed", .install_order = 1};
+  fleet_.on_report(report_of("lyon/pi1", armed));
+  fleet_.on_hello("lyon/pi1", "lyon", 3);
+  EXPECT_EQ(done(), 0u) << "it remembers";
+  fleet_.on_hello("lyon/pi2", "lyon", 0);
+  EXPECT_EQ(done(), 0u) << "another one, never seen before";
+  fleet_.on_hello("lyon/pi1", "lyon", 0);
+  EXPECT_EQ(done(), 1u) << "it may have carried it out while nobody could hear of it";
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
+  fleet_.on_report(report_of("lyon/pi1", {.host = "web1", .state = "armed", .install_order = 2}));
+  fleet_.forget_agent("lyon/pi1");
+  EXPECT_EQ(done(), 2u) << "revoked: it may carry it out and never be heard";
+}
+
+TEST_F(FleetTest, OrdersBeyondWhatASiteHasSeen) {
+  put(lyon());
+  fleet_.on_hosts("lyon", {{.host = "web1", .install_used = 7}});
+  ASSERT_TRUE(fleet_.settle_orders());
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 8u)
+      << "a controller put back from an old copy";
+}
+
+TEST_F(FleetTest, SaysNotKnownOfOrdersFromBefore) {
+  put(lyon());
+  auto stored = state_.get("site/lyon")->value().value;
+  const auto at = stored.find(",\"done\":{\"web1\":0}");
+  const auto first = stored.find("\"done\":{\"web1\":0},");
+  ASSERT_TRUE(at != std::string::npos || first != std::string::npos) << stored;
+  stored.erase(at != std::string::npos ? at : first, std::string(",\"done\":{\"web1\":0}").size());
+  ASSERT_TRUE(state_.put("site/lyon", stored));
+  EXPECT_FALSE(fleet_.site("lyon")->hosts[0].install_done);
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
+  EXPECT_FALSE(done()) << "an agent without memory must not carry it out";
+}
 
 TEST_F(FleetTest, SignsADesiredStateForANewSite) {
   put(lyon());
