@@ -70,7 +70,7 @@ BootDecision BootService::decide(const Visit& visit, const HostView& view,
                       .attempt_entry = view.attempt ? view.attempt->entry : std::string_view(),
                       .release = release,
                       .buildarch = visit.facts.buildarch,
-                      .installs_running = hosts_.installs_running(),
+                      .installs_running = hosts_.running().named,
                       .installs_max = hosts_.installs_at_once_max()});
 }
 
@@ -115,6 +115,19 @@ std::string BootService::preview(const Visit& visit, const HostView& view, const
               std::string(kTokenDigits, '0'));
 }
 
+/// Who gives the kickstart, as the arguments have it: an operator's own `inst.ks=` takes the place
+/// of ours.
+HostBook::Kickstart BootService::kickstart_of(const Visit& visit, const Release& release,
+                                              const std::string& name) const {
+  const BootEntry* entry = release.entry(name);
+  if (entry == nullptr) return HostBook::Kickstart::ours;
+  const std::string token(kTokenDigits, '0');
+  const auto plan = plan_load(visit, hosts_.look(visit.machine()), release, *entry, token);
+  return !plan || plan->arguments.find("/ks/" + token) != std::string::npos
+             ? HostBook::Kickstart::ours
+             : HostBook::Kickstart::elsewhere;
+}
+
 /// Begins or repeats an attempt; its script goes out only once that is on the card.
 Task<std::string> BootService::start(Visit visit, std::string entry, BootDecision decision) {
   if (visit.asking == Asking::head)
@@ -125,6 +138,7 @@ Task<std::string> BootService::start(Visit visit, std::string entry, BootDecisio
   } else {
     HostBook::Begin order{visit.machine(), catalog_.active(), std::move(entry), !decision.begins,
                           visit.facts.client};
+    if (order.snapshot) order.kickstart = kickstart_of(visit, order.snapshot->release, order.entry);
     attempt = co_await hosts_.begin(std::move(order));
   }
   const HostView view = hosts_.look(visit.machine());
@@ -166,7 +180,8 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
   decision.repeats = boot_answer(view.install, hosts_.limits()) == BootAnswer::again &&
                      view.attempt && view.attempt->entry == name &&
                      view.attempt->release == snapshot->digest;
-  if (!decision.repeats && hosts_.installs_running() >= hosts_.installs_at_once_max())
+  const auto whose = view.known ? HostBook::Whose::named : HostBook::Whose::stranger;
+  if (!decision.repeats && !hosts_.has_room(whose))
     co_return wait_script(here, fmt::format("{}&entry={}", machine_url(here), name),
                           "as many installs are under way as this site runs at once", true);
   co_return co_await start(std::move(visit), std::move(name), std::move(decision));
@@ -225,6 +240,14 @@ std::string BootService::generated_menu(const Visit& visit, const HostView& view
   return menu_script(frame(visit, view, &release), page);
 }
 
+/// An attempt is rendered with what it began with, as with the release it began under: names that a
+/// later fleet renames are still there for it.
+BootService::Facts BootService::facts_of(const HostView& view, std::string_view token) const {
+  if (view.attempt && view.attempt->token == token && !view.attempt->site.name.empty())
+    return {view.attempt->site, view.attempt->host};
+  return {hosts_.site(), view.spec};
+}
+
 std::string BootService::load(const Visit& visit, const HostView& view, const Release& release,
                               const BootEntry& entry, std::string_view token) const {
   const ScriptFrame here = frame(visit, view, &release);
@@ -242,12 +265,11 @@ Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view
   const auto held = [&](std::string_view path) {
     return catalog_.find_tree(image->manifest, path).entry != nullptr;
   };
-  const SiteFacts site = hosts_.site();
+  const auto [site, host] = facts_of(view, token);
   const bool described = held(".treeinfo") || held("treeinfo");
-  const TemplateValues values =
-      entry_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
-                             visit.facts.serial),
-                   release, entry, token, described);
+  const TemplateValues values = entry_values(
+      source_of(visit.server, site, host, visit.facts.mac, visit.facts.uuid, visit.facts.serial),
+      release, entry, token, described);
   auto own = render_template(entry.args, values, partials_of(release.snippets));
   if (!own) return prefix(fmt::format("entry {}: args", entry.name), own.error());
   LoadPlan plan;
@@ -275,7 +297,7 @@ Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view
       entry.kind == EntryKind::install
           ? family_arguments(*image, entry.args_style,
                              {values.find("image.url")->second, values.find("ks.url")->second,
-                              visit.facts.mac, view.spec.name, domain, described},
+                              visit.facts.mac, host.name, domain, described},
                              script_line(*own))
           : std::string();
   plan.arguments = family.empty() || own->empty() ? family + *own : family + " " + *own;
@@ -313,9 +335,9 @@ Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string s
 
   const bool described = catalog_.find_tree(attempt.manifest, ".treeinfo").entry != nullptr ||
                          catalog_.find_tree(attempt.manifest, "treeinfo").entry != nullptr;
-  const SiteFacts site = hosts_.site();
+  const auto [site, host] = facts_of(view, attempt.token);
   const TemplateValues values =
-      entry_values(source_of(server, site, view.spec, attempt.mac, attempt.uuid, attempt.serial),
+      entry_values(source_of(server, site, host, attempt.mac, attempt.uuid, attempt.serial),
                    attempt.part, *entry, attempt.token, described);
   auto rendered = render_template(text->second, values, partials_of(attempt.part.snippets));
   if (!rendered) {

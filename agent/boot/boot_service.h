@@ -67,6 +67,15 @@ class BootService {
     MachineId machine() const { return {facts.mac, facts.uuid, facts.serial}; }
   };
 
+  /// Whom templates speak of.
+  struct Facts {
+    SiteFacts site;
+    HostSpec host;
+  };
+  Facts facts_of(const HostView& view, std::string_view token) const;
+  HostBook::Kickstart kickstart_of(const Visit& visit, const Release& release,
+                                   const std::string& entry) const;
+
   ScriptFrame frame(const Visit& visit, const HostView& view, const Release* release) const;
   BootDecision decide(const Visit& visit, const HostView& view, const Release* release) const;
   std::string menu(const Visit& visit, const HostView& view, const Release& release,

@@ -104,7 +104,11 @@ std::string encode_attempt(const Attempt& attempt) {
                        {"began", attempt.began.time_since_epoch().count()},
                        {"has_kickstart", attempt.traits.has_kickstart},
                        {"reports", attempt.traits.reports},
-                       {"packages_total", attempt.traits.packages_total}};
+                       {"packages_total", attempt.traits.packages_total},
+                       {"site", attempt.site.name},
+                       {"site_variables", attempt.site.variables},
+                       {"host", attempt.host.name},
+                       {"host_variables", attempt.host.variables}};
   return json_read::dump(json);
 }
 
@@ -136,6 +140,9 @@ Result<Attempt> decode_attempt(std::string_view text) {
   attempt.traits.reports = json_read::flag(json, "reports");
   attempt.traits.packages_total =
       static_cast<std::uint32_t>(json_read::number(json, "packages_total"));
+  attempt.site = {json_read::text(json, "site"), json_read::pairs(json, "site_variables")};
+  attempt.host.name = json_read::text(json, "host");
+  attempt.host.variables = json_read::pairs(json, "host_variables");
   return attempt;
 }
 

@@ -16,6 +16,13 @@
 
 namespace farboot {
 
+/// What the desired state says of the site, for templates.
+struct SiteFacts {
+  std::string name;
+  Variables variables;
+  bool operator==(const SiteFacts&) const = default;
+};
+
 struct Attempt {
   std::string token;  ///< 128 bits nobody can guess, hex; names the attempt in URLs and on disk
   std::string mac;    ///< normalised, of the card it booted from
@@ -24,6 +31,10 @@ struct Attempt {
   Digest release;   ///< of the release document it began under
   Digest manifest;  ///< of the entry's tree; all zero if the entry has no image
   Release part;     ///< what it needs of that release: see release_part()
+  /// What its templates are rendered with: the release is of this moment, and so must they be. Of
+  /// `host` only name and variables. No site name: an older version's record, which has neither.
+  SiteFacts site;
+  HostSpec host;
   WallTime began{};
   AttemptTraits traits;
 };

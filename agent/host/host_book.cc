@@ -4,6 +4,7 @@
 #include <set>
 
 #include "agent/host/host_entry.h"
+#include "agent/host/json_read.h"
 #include "common/base/log.h"
 
 namespace farboot {
@@ -13,6 +14,9 @@ constexpr std::string_view kHostPrefix = "host/";
 constexpr std::string_view kAttemptPrefix = "attempt/";
 // A Pi without a clock chip starts in 1970: differences to such times mean nothing.
 constexpr WallTime kClockSane{std::chrono::sys_days{std::chrono::year{2024} / 1 / 1}};
+/// What a clock that was set between two boots can make an install older at most.
+constexpr Seconds kOffMax{3600};
+constexpr std::string_view kSiteKey = "host-book/site";
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -60,17 +64,55 @@ Result<void> HostBook::open() {
     if (!record) {
       log::error("host.record_unreadable", log::kv("key", stored.key),
                  log::kv("error", record.error().what));
+      lost_.insert(stored.key.substr(kHostPrefix.size()));
       continue;
     }
-    // What passed while we were not running counts, if both ends of it are times at all.
-    const WallTime now = clock_.wall();
-    if (record->saved >= kClockSane && now > record->saved)
-      record->install.age += std::chrono::duration_cast<Seconds>(now - record->saved);
+    record->install.age += passed_since(*record);
     add(std::move(*record));
   }
   open_attempts();
   index();
+  return open_site();
+}
+
+Seconds HostBook::uptime() const {
+  return std::chrono::duration_cast<Seconds>(clock_.steady().time_since_epoch());
+}
+
+/// The time that passed while we were not running. Over a restart of the daemon the steady clock
+/// knows it. Over a boot only the wall clock does, and that is set when the network comes: an
+/// install must not expire because of a jump of days, so little of it is believed.
+Seconds HostBook::passed_since(const HostRecord& record) const {
+  if (!settings_.boot_id.empty() && record.saved_boot == settings_.boot_id)
+    return std::max(Seconds(0), uptime() - record.saved_uptime);
+  const WallTime now = clock_.wall();
+  if (record.saved < kClockSane || now < record.saved) return Seconds(0);
+  return std::min(kOffMax, std::chrono::duration_cast<Seconds>(now - record.saved));
+}
+
+/// Until the link's thread is up and applies the desired state, and for ever if that is lost,
+/// templates are rendered with what was desired last.
+Result<void> HostBook::open_site() {
+  auto stored = state_.get(kSiteKey);
+  if (!stored) return prefix(kSiteKey, stored.error());
+  if (!*stored) return {};
+  const auto json = json_read::object((*stored)->value);
+  site_ = {json_read::text(json, "name"), json_read::pairs(json, "variables")};
+  site_installs_max_ = static_cast<std::uint32_t>(json_read::number(json, "installs_at_once_max"));
+  site_kept_ = true;
   return {};
+}
+
+void HostBook::keep_site(const DesiredState& desired, Transaction& writes) {
+  const SiteFacts facts{desired.site, desired.variables};
+  const std::uint32_t installs = desired.limits.installs_at_once_max;
+  if (site_kept_ && facts == site_ && installs == site_installs_max_) return;
+  site_ = facts;
+  site_installs_max_ = installs;
+  site_kept_ = true;
+  writes.put(std::string(kSiteKey), json_read::dump({{"name", facts.name},
+                                                     {"variables", facts.variables},
+                                                     {"installs_at_once_max", installs}}));
 }
 
 void HostBook::open_attempts() {
@@ -170,8 +212,7 @@ HostView HostBook::attempt(std::string_view token) const {
 
 Task<Result<void>> HostBook::apply(DesiredState desired) {
   Transaction writes;
-  site_ = {desired.site, desired.variables};
-  site_installs_max_ = desired.limits.installs_at_once_max;
+  keep_site(desired, writes);
   std::set<std::string> named;
   for (const HostSpec& spec : desired.hosts) {
     named.insert(spec.name);
@@ -191,7 +232,9 @@ Task<Result<void>> HostBook::apply(DesiredState desired) {
   while (make_room(writes) && entries_.size() > desired.hosts.size() + kUnknownHostsMax) {
   }
   index();
-  co_return co_await writer_.write(std::move(writes));
+  auto written = co_await writer_.write(std::move(writes));
+  if (!written) site_kept_ = false;
+  co_return written;
 }
 
 void HostBook::take_spec(const HostSpec& spec, Transaction& writes) {
@@ -204,6 +247,7 @@ void HostBook::take_spec(const HostSpec& spec, Transaction& writes) {
       entry = nullptr;
     }
   }
+  const bool remembered = entry != nullptr;
   if (entry == nullptr && adopt_unknown(spec, writes)) entry = entries_.at(spec.name).get();
   const bool fresh = entry == nullptr;
   if (fresh) {
@@ -214,11 +258,26 @@ void HostBook::take_spec(const HostSpec& spec, Transaction& writes) {
   }
   HostRecord& record = entry->record;
   const InstallPhase before = record.install.phase;
-  const bool ordered = take_order(record.install, spec.install_order);
-  if (!fresh && !ordered && record.wanted && record.spec == spec) return;
+  if (!remembered) take_baseline(record.install, baseline(spec));
+  const bool changed =
+      take_order(record.install, spec.install_order, spec.install_done.value_or(0));
+  if (!fresh && !changed && record.wanted && record.spec == spec) return;
   record.spec = spec;
   record.wanted = true;
   save(*entry, before, writes);
+}
+
+/// Up to which order a machine without a record here is not ours to install. Where that is not
+/// known (the record rotted, the controller is an older one) none of its orders are: one that is
+/// not carried out can be given again, a disk that was wiped cannot be given back.
+std::uint64_t HostBook::baseline(const HostSpec& spec) {
+  bool lost = lost_.erase(spec.name) > 0;
+  for (const std::string& mac : spec.macs) lost = lost_.erase(mac) > 0 || lost;
+  if (!lost && spec.install_done) return *spec.install_done;
+  if (spec.install_order > 0)
+    log::warn("host.order_left", log::kv("host", spec.name), log::kv("order", spec.install_order),
+              log::kv("why", lost ? "its record could not be read" : "not known if it is done"));
+  return spec.install_order;
 }
 
 /// A machine that installed from the menu gets a name: its attempt goes on under it.

@@ -3,11 +3,13 @@
 //
 //   host/<name or MAC>   HostRecord        attempt/<token>        Attempt, written once
 //   outbox/<20 digits>   HostEvent         catalog/pin/<token>    the tree the attempt needs
+//   host-book/site       what the desired state says of the site
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,12 +33,8 @@ struct HostSettings {
   Seconds quiet_max{600};
   /// A tree stays reachable this long after the attempt reported its end: %post may go on.
   Seconds pin_grace{900};
-};
-
-/// What the desired state says of the site, for templates.
-struct SiteFacts {
-  std::string name;
-  Variables variables;
+  /// Names this run of the kernel: within it the steady clock goes on over restarts of the daemon.
+  std::string boot_id;
 };
 
 /// A machine as the book sees it at this moment.
@@ -68,9 +66,10 @@ class HostBook {
   /// Waits until everything so far is on the card, or the card refused it once more.
   Task<Result<void>> flush();
 
-  /// The hosts of a desired state; a larger install_order arms its host. A host that is gone
-  /// finishes an install under way. Applying the same twice is harmless; at start the daemon
-  /// applies the one it has stored. Durable when it returns.
+  /// The hosts of a desired state; a larger install_order arms its host, unless it is known to be
+  /// used up (HostSpec::install_done). A host that is gone finishes an install under way. Applying
+  /// the same twice is harmless; at start the daemon applies the one it has stored. Durable when it
+  /// returns.
   Task<Result<void>> apply(DesiredState desired);
   /// An order given at the site itself: name or MAC of a host. Errors: not_found; invalid (the host
   /// is assigned no entry).
@@ -80,11 +79,31 @@ class HostBook {
   /// Looks the machine up by MAC, then UUID, then serial number. Makes no record.
   HostView look(const MachineId& machine) const;
   const InstallLimits& limits() const { return settings_.install; }
-  std::uint32_t installs_running() const;
+  /// Attempts that were heard of lately.
+  struct Running {
+    std::uint32_t named = 0;
+    std::uint32_t strangers = 0;  ///< machines nobody named
+    std::uint32_t all() const { return named + strangers; }
+  };
+  Running running() const;
   std::uint32_t installs_at_once_max() const;
+  enum class Whose {
+    named,
+    stranger
+  };
+  /// May one more begin? Anybody on the LAN can invent machines: they come after those with a name,
+  /// take half of the site's installs at most, and never one from a host that was ordered.
+  bool has_room(Whose whose) const;
 
   /// The machine came back: its attempt is over (BootAnswer::came_back). Durable when it returns.
   Task<Result<void>> came_back(MachineId machine);
+
+  enum class Kickstart {
+    ours,
+    elsewhere  ///< the arguments it boots with do not name ours
+  };
+  /// Machines nobody named that install at one time from one address (it may be a router's).
+  static constexpr std::size_t kStrangersPerClient = 8;
 
   struct Begin {
     MachineId machine;
@@ -92,6 +111,7 @@ class HostBook {
     std::string entry;
     bool by_menu = false;  ///< a person chose it; else an order did
     std::string client;    ///< address it asks from
+    Kickstart kickstart = Kickstart::ours;
   };
   /// Begins an attempt. Durable, with its pin, when it returns: only then may the script go out.
   /// Errors: conflict (neither ordered nor chosen), not_found (no such entry), exhausted,
@@ -137,8 +157,13 @@ class HostBook {
   void forget(const std::string& key, Transaction& writes);
   bool make_room(Transaction& writes);
   void take_spec(const HostSpec& spec, Transaction& writes);
+  std::uint64_t baseline(const HostSpec& spec);
   bool adopt_unknown(const HostSpec& spec, Transaction& writes);
   void open_attempts();
+  Result<void> open_site();
+  void keep_site(const DesiredState& desired, Transaction& writes);
+  Seconds uptime() const;
+  Seconds passed_since(const HostRecord& record) const;
 
   // host_progress.cc: how far they are
   Result<std::shared_ptr<Attempt>> make_attempt(const Begin& order) const;
@@ -149,6 +174,7 @@ class HostBook {
   void save(Entry& entry, InstallPhase before, Transaction& writes);
   void age(Entry& entry, Seconds passed, Transaction& writes);
   void count_package(Entry& entry, const CatalogFile& file);
+  std::size_t strangers_of(const std::string& client, const Entry* except) const;
 
   Catalog& catalog_;
   const Clock& clock_;
@@ -159,6 +185,9 @@ class HostBook {
   Outbox outbox_;
   SiteFacts site_;
   std::uint32_t site_installs_max_ = 0;
+  bool site_kept_ = false;  ///< on the disk as it is here
+  /// Keys of records that could not be read: what became of their machines' orders is not known.
+  std::set<std::string, std::less<>> lost_;
   SteadyTime last_tick_;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
   std::map<std::string, Entry*, std::less<>> by_mac_, by_uuid_, by_serial_, by_token_, by_client_;

@@ -56,6 +56,14 @@ Result<std::shared_ptr<Attempt>> HostBook::make_attempt(const Begin& order) cons
     tree = found->second.get();
   }
   attempt->traits = traits_of(release, *entry, tree);
+  // Arguments of the operator's own may name another kickstart: ours is never asked for then.
+  if (order.kickstart == Kickstart::elsewhere)
+    attempt->traits.has_kickstart = attempt->traits.reports = false;
+  attempt->site = site_;
+  if (const Entry* known = find(order.machine)) {
+    attempt->host.name = known->record.spec.name;
+    attempt->host.variables = known->record.spec.variables;
+  }
   return attempt;
 }
 
@@ -69,6 +77,10 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::begin(Begin order) {
                        boot_answer(entry->record.install, settings_.install) == BootAnswer::start;
   if (!order.by_menu && !ordered)
     co_return fail(Errc::conflict, "machine {}: no install was ordered", attempt->mac);
+  if (const bool stranger = entry == nullptr || entry->record.spec.name.empty();
+      stranger && strangers_of(order.client, entry) >= kStrangersPerClient)
+    co_return fail(Errc::exhausted, "client {}: {} unknown machines install from there already",
+                   printable(order.client, 64), kStrangersPerClient);
   if (entry == nullptr) {
     if (!make_room(writes))
       co_return fail(Errc::exhausted, "host book: {} unknown machines install already",
@@ -198,6 +210,8 @@ void HostBook::save(Entry& entry, InstallPhase before, Transaction& writes) {
   if (record.install.phase != before) tell();
   if (rearm(record.install)) tell();
   record.saved = clock_.wall();
+  record.saved_boot = settings_.boot_id;
+  record.saved_uptime = uptime();
   writes.put(std::string(kHostPrefix) + record.key(), encode_host_record(record));
 }
 
@@ -330,11 +344,33 @@ Task<void> HostBook::keep_time() {
   }
 }
 
-std::uint32_t HostBook::installs_running() const {
+HostBook::Running HostBook::running() const {
   const SteadyTime since = clock_.steady() - settings_.quiet_max;
-  return static_cast<std::uint32_t>(std::count_if(
-      entries_.begin(), entries_.end(),
-      [&](const auto& item) { return item.second->under_way() && item.second->heard >= since; }));
+  Running running;
+  for (const auto& [key, entry] : entries_)
+    if (entry->under_way() && entry->heard >= since)
+      ++(entry->record.spec.name.empty() ? running.strangers : running.named);
+  return running;
+}
+
+bool HostBook::has_room(Whose whose) const {
+  const Running now = running();
+  const std::uint32_t most = installs_at_once_max();
+  if (whose == Whose::named) return now.named < most;
+  return now.named + now.strangers < most && now.strangers < std::max(1u, most / 2);
+}
+
+/// Attempts of machines nobody named that came from `client` lately, but `except`'s.
+std::size_t HostBook::strangers_of(const std::string& client, const Entry* except) const {
+  const SteadyTime since = clock_.steady() - settings_.quiet_max;
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [&](const auto& item) {
+        const Entry& entry = *item.second;
+        const std::vector<std::string>& clients = entry.record.clients;
+        return &entry != except && entry.record.spec.name.empty() && entry.under_way() &&
+               entry.heard >= since &&
+               std::find(clients.begin(), clients.end(), client) != clients.end();
+      }));
 }
 
 std::uint32_t HostBook::installs_at_once_max() const {

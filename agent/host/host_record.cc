@@ -11,10 +11,12 @@ namespace {
 constexpr std::uint64_t kFormat = 1;  // on disk: never reuse a number
 
 json_read::Json to_json(const HostSpec& spec) {
-  return {{"name", spec.name},          {"macs", spec.macs},
-          {"uuid", spec.uuid},          {"serial", spec.serial},
-          {"entry", spec.entry},        {"install_order", spec.install_order},
-          {"variables", spec.variables}};
+  json_read::Json json{{"name", spec.name},          {"macs", spec.macs},
+                       {"uuid", spec.uuid},          {"serial", spec.serial},
+                       {"entry", spec.entry},        {"install_order", spec.install_order},
+                       {"variables", spec.variables}};
+  if (spec.install_done) json["install_done"] = *spec.install_done;
+  return json;
 }
 
 HostSpec spec_from(const json_read::Json& json) {
@@ -25,6 +27,8 @@ HostSpec spec_from(const json_read::Json& json) {
   spec.serial = json_read::text(json, "serial");
   spec.entry = json_read::text(json, "entry");
   spec.install_order = json_read::number(json, "install_order");
+  if (json_read::at(json, "install_done").is_number_unsigned())
+    spec.install_done = json_read::number(json, "install_done");
   spec.variables = json_read::pairs(json, "variables");
   return spec;
 }
@@ -32,7 +36,10 @@ HostSpec spec_from(const json_read::Json& json) {
 json_read::Json to_json(const InstallState& state) {
   return {{"phase", to_string(state.phase)},
           {"order", state.order},
+          {"begun", state.begun},
+          {"used", state.used},
           {"ordered", state.ordered},
+          {"on_site", state.on_site},
           {"attempts", state.attempts},
           {"has_kickstart", state.traits.has_kickstart},
           {"reports", state.traits.reports},
@@ -59,7 +66,12 @@ Result<InstallState> state_from(const json_read::Json& json) {
   if (!phase) return fail(Errc::corrupt, "host record: no phase");
   state.phase = *phase;
   state.order = json_read::number(json, "order");
+  state.begun = json_read::number(json, "begun");
+  // A record of an older version does not say: then no order that it took is due any more.
+  const bool told = json_read::at(json, "used").is_number_unsigned();
+  state.used = told ? json_read::number(json, "used") : state.order;
   state.ordered = json_read::flag(json, "ordered");
+  state.on_site = json_read::flag(json, "on_site");
   state.attempts = small("attempts");
   state.traits.has_kickstart = json_read::flag(json, "has_kickstart");
   state.traits.reports = json_read::flag(json, "reports");
@@ -90,7 +102,9 @@ std::string encode_host_record(const HostRecord& record) {
                           {"clients", record.clients},
                           {"release", record.release},
                           {"since", record.since.time_since_epoch().count()},
-                          {"saved", record.saved.time_since_epoch().count()}});
+                          {"saved", record.saved.time_since_epoch().count()},
+                          {"saved_boot", record.saved_boot},
+                          {"saved_uptime", record.saved_uptime.count()}});
 }
 
 Result<HostRecord> decode_host_record(std::string_view text) {
@@ -111,6 +125,8 @@ Result<HostRecord> decode_host_record(std::string_view text) {
   record.release = json_read::number(json, "release");
   record.since = json_read::time(json, "since");
   record.saved = json_read::time(json, "saved");
+  record.saved_boot = json_read::text(json, "saved_boot");
+  record.saved_uptime = Seconds(json_read::number(json, "saved_uptime"));
   return record;
 }
 
@@ -125,6 +141,8 @@ HostStatus status_of(const HostRecord& record) {
   status.percent = install.percent();
   status.release = to_come ? 0 : record.release;
   status.since = record.since;
+  status.order = install.order;
+  status.used = install.used;
   if (!install.under_way()) {
     status.detail = install.detail;
   } else if (install.phase == InstallPhase::packages) {

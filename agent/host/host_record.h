@@ -30,6 +30,8 @@ struct HostRecord {
   std::uint64_t release = 0;         ///< its release's number
   WallTime since{};                  ///< when the phase last changed
   WallTime saved{};                  ///< when this record was last written
+  std::string saved_boot;            ///< in which run of the kernel that was
+  Seconds saved_uptime{0};           ///< how far into it
 
   /// Name, or MAC.
   const std::string& key() const { return spec.name.empty() ? spec.macs.front() : spec.name; }
@@ -50,6 +52,8 @@ struct HostStatus {
   std::string detail;
   std::uint64_t release = 0;
   WallTime since{};
+  std::uint64_t order = 0;  ///< newest order taken
+  std::uint64_t used = 0;   ///< orders up to this one are used up
   bool operator==(const HostStatus&) const = default;
 };
 HostStatus status_of(const HostRecord& record);

@@ -15,7 +15,14 @@ namespace {
 constexpr std::array<std::string_view, 8> kNames = {"idle",     "armed", "started", "kickstart",
                                                     "packages", "done",  "failed",  "expired"};
 
+/// From here on the order is used up: nobody may carry it out once more.
+void touch(InstallState& state) {
+  state.touched = true;
+  state.used = std::max(state.used, state.begun);
+}
+
 void end_attempt(InstallState& state, InstallPhase outcome, std::string detail) {
+  state.used = std::max(state.used, state.begun);
   state.phase = outcome;
   state.detail = std::move(detail);
 }
@@ -27,7 +34,7 @@ bool report(InstallState& state, InstallPhase outcome, std::string detail) {
   if (!state.under_way() && !inferred) return false;
   const InstallPhase before = state.phase;
   state.reported = true;
-  state.touched = true;
+  touch(state);
   end_attempt(state, outcome, std::move(detail));
   return state.phase != before;
 }
@@ -52,14 +59,29 @@ std::uint32_t InstallState::percent() const {
       std::min<std::uint64_t>(99, std::uint64_t{100} * packages / traits.packages_total));
 }
 
-bool take_order(InstallState& state, std::uint64_t order) {
-  if (order <= state.order) return false;
-  state.order = order;
-  arm(state);
-  return true;
+void take_baseline(InstallState& state, std::uint64_t used) {
+  state.used = std::max(state.used, used);
+  state.order = std::max(state.order, used);
+}
+
+bool take_order(InstallState& state, std::uint64_t order, std::uint64_t used) {
+  const InstallState before = state;
+  state.used = std::max(state.used, used);
+  if (order > state.order) {
+    state.order = order;
+    if (order > state.used) {
+      state.on_site = false;
+      state.ordered = true;
+      rearm(state);
+    }
+  }
+  const bool due = state.ordered || state.phase == InstallPhase::armed;
+  if (due && !state.on_site && state.order <= state.used) disarm(state);
+  return state != before;
 }
 
 void arm(InstallState& state) {
+  state.on_site = true;
   state.ordered = true;
   rearm(state);
 }
@@ -72,7 +94,7 @@ bool rearm(InstallState& state) {
 }
 
 void disarm(InstallState& state) {
-  state.ordered = false;
+  state.ordered = state.on_site = false;
   if (state.phase == InstallPhase::armed) state.phase = InstallPhase::idle;
 }
 
@@ -86,10 +108,12 @@ BootAnswer boot_answer(const InstallState& state, const InstallLimits& limits) {
 void begin_attempt(InstallState& state, const AttemptTraits& traits, bool by_menu) {
   if (state.under_way()) end_on_return(state);
   const std::uint64_t order = state.order;
+  const std::uint64_t used = state.used;
   const std::uint32_t attempts = state.attempts;
   state = InstallState{};
   state.phase = InstallPhase::started;
-  state.order = order;
+  state.order = state.begun = order;
+  state.used = used;
   state.attempts = attempts + 1;
   state.traits = traits;
   state.boots = 1;
@@ -120,7 +144,7 @@ void end_on_return(InstallState& state) {
 
 bool serve_kickstart(InstallState& state) {
   if (!state.under_way()) return false;
-  state.touched = true;
+  touch(state);
   if (state.phase != InstallPhase::started) return false;
   state.phase = InstallPhase::kickstart;
   return true;
@@ -133,7 +157,7 @@ bool note_fetched(InstallState& state, FetchedPart part) {
     case FetchedPart::initrd:
       state.initrd = true;
       // Without a kickstart nothing later is sure to be seen: a person works at the machine now.
-      if (!state.traits.has_kickstart) state.touched = true;
+      if (!state.traits.has_kickstart) touch(state);
       break;
     case FetchedPart::stage2: state.stage2 = true; break;
     case FetchedPart::repodata: state.repodata = true; break;
@@ -143,9 +167,9 @@ bool note_fetched(InstallState& state, FetchedPart part) {
 
 bool note_packages(InstallState& state, std::uint32_t packages) {
   if (!state.under_way() || packages == 0) return false;
-  // Before the kickstart went out it is not this attempt that fetches packages.
-  if (state.traits.has_kickstart && !state.touched) return false;
-  state.touched = true;
+  // Not this attempt's: it has neither fetched its installer nor its kickstart.
+  if (state.traits.has_kickstart && !state.touched && !state.initrd) return false;
+  touch(state);
   state.packages = std::max(state.packages, packages);
   if (state.phase == InstallPhase::packages) return false;
   state.phase = InstallPhase::packages;

@@ -54,7 +54,10 @@ enum class FetchedPart : std::uint8_t {
 struct InstallState {
   InstallPhase phase = InstallPhase::idle;
   std::uint64_t order = 0;     ///< newest order number taken; smaller or equal ones are old news
+  std::uint64_t begun = 0;     ///< the order that the newest attempt took up
+  std::uint64_t used = 0;      ///< orders up to this one are used up, here or by another agent
   bool ordered = false;        ///< ordered again while an attempt is under way
+  bool on_site = false;        ///< the order that is due was given at the site, without a number
   std::uint32_t attempts = 0;  ///< begun, ever
 
   // Of the newest attempt.
@@ -77,8 +80,12 @@ struct InstallState {
   std::uint32_t percent() const;
 };
 
-/// An order from the centre. True if it was new.
-bool take_order(InstallState& state, std::uint64_t order);
+/// A machine nobody here remembers: orders up to `used` are not for us to carry out, however it
+/// looks. A finished machine whose agent lost its card must not be installed again.
+void take_baseline(InstallState& state, std::uint64_t used);
+/// An order from the centre, and up to which one its orders are known to be used up: an order that
+/// another agent carried out meanwhile is no longer due. True if anything changed.
+bool take_order(InstallState& state, std::uint64_t order, std::uint64_t used = 0);
 /// An order on the spot, without a number.
 void arm(InstallState& state);
 /// An order given while an attempt was under way is due once that is over. True if the machine is

@@ -11,6 +11,11 @@ namespace {
 constexpr std::string_view kPrefix = "outbox/";
 constexpr std::string_view kLast = "outbox-last";  ///< survives the events it numbered
 
+/// A machine nobody named goes by its MAC.
+bool is_stranger(const HostStatus& status) { return status.host == status.mac; }
+
+std::string last_record(std::uint64_t last) { return json_read::dump({{"last", last}}); }
+
 std::string key_of(std::uint64_t sequence) { return fmt::format("{}{:020}", kPrefix, sequence); }
 
 }  // namespace
@@ -25,6 +30,8 @@ std::string encode_host_event(const HostEvent& event) {
                           {"percent", status.percent},
                           {"detail", status.detail},
                           {"release", status.release},
+                          {"order", status.order},
+                          {"used", status.used},
                           {"since", status.since.time_since_epoch().count()}});
 }
 
@@ -41,7 +48,9 @@ Result<HostEvent> decode_host_event(std::string_view text) {
                   static_cast<std::uint32_t>(json_read::number(json, "percent")),
                   json_read::text(json, "detail"),
                   json_read::number(json, "release"),
-                  json_read::time(json, "since")};
+                  json_read::time(json, "since"),
+                  json_read::number(json, "order"),
+                  json_read::number(json, "used")};
   return event;
 }
 
@@ -59,23 +68,36 @@ Result<void> Outbox::open(const StateStore& state) {
       continue;
     }
     last_ = std::max(last_, event->sequence);
+    strangers_ += is_stranger(event->status) ? 1 : 0;
     events_.push_back(std::move(*event));
   }
   return {};
 }
 
 void Outbox::add(HostStatus status, Transaction& writes) {
-  if (events_.size() >= kEventsMax) drop_oldest(writes);
+  make_room(status, writes);
+  strangers_ += is_stranger(status) ? 1 : 0;
   events_.push_back({++last_, std::move(status)});
   writes.put(key_of(last_), encode_host_event(events_.back()));
-  writes.put(std::string(kLast), json_read::dump({{"last", last_}}));
+  writes.put(std::string(kLast), last_record(last_));
 }
 
-void Outbox::drop_oldest(Transaction& writes) {
-  log::warn("host.event_dropped", log::kv("sequence", events_.front().sequence),
-            log::kv("host", events_.front().status.host));
-  writes.erase(key_of(events_.front().sequence));
-  events_.pop_front();
+/// The oldest goes; strangers' first, and where they have their share already, only theirs.
+void Outbox::make_room(const HostStatus& next, Transaction& writes) {
+  const bool share_full = is_stranger(next) && strangers_ >= kStrangerEventsMax;
+  if (events_.size() < kEventsMax && !share_full) return;
+  const auto stranger = std::find_if(events_.begin(), events_.end(), [](const HostEvent& event) {
+    return is_stranger(event.status);
+  });
+  drop(stranger == events_.end() ? events_.begin() : stranger, writes);
+}
+
+void Outbox::drop(Events::iterator event, Transaction& writes) {
+  log::warn("host.event_dropped", log::kv("sequence", event->sequence),
+            log::kv("host", event->status.host));
+  writes.erase(key_of(event->sequence));
+  strangers_ -= is_stranger(event->status) ? 1 : 0;
+  events_.erase(event);
 }
 
 std::vector<HostEvent> Outbox::pending(std::size_t events_max) const {
@@ -84,8 +106,23 @@ std::vector<HostEvent> Outbox::pending(std::size_t events_max) const {
 }
 
 void Outbox::acknowledge(std::uint64_t sequence, Transaction& writes) {
-  for (; !events_.empty() && events_.front().sequence <= sequence; events_.pop_front())
+  if (sequence > last_) return renumber_above(sequence, writes);
+  for (; !events_.empty() && events_.front().sequence <= sequence; events_.pop_front()) {
     writes.erase(key_of(events_.front().sequence));
+    strangers_ -= is_stranger(events_.front().status) ? 1 : 0;
+  }
+}
+
+void Outbox::renumber_above(std::uint64_t sequence, Transaction& writes) {
+  log::warn("host.events_renumbered", log::kv("ours", last_), log::kv("known", sequence),
+            log::kv("waiting", events_.size()));
+  for (const HostEvent& event : events_) writes.erase(key_of(event.sequence));
+  last_ = sequence;
+  for (HostEvent& event : events_) {
+    event.sequence = ++last_;
+    writes.put(key_of(event.sequence), encode_host_event(event));
+  }
+  writes.put(std::string(kLast), last_record(last_));
 }
 
 }  // namespace farboot

@@ -29,6 +29,8 @@ class Outbox {
  public:
   /// A site that is cut off keeps this many; then the oldest go.
   static constexpr std::size_t kEventsMax = 10'000;
+  /// Of these, about machines nobody named: anybody can invent such.
+  static constexpr std::size_t kStrangerEventsMax = 1'000;
 
   /// Blocks. Errors: only if the state cannot be read.
   Result<void> open(const StateStore& state);
@@ -37,13 +39,18 @@ class Outbox {
   void add(HostStatus status, Transaction& writes);
   /// The oldest `events_max`, in order.
   std::vector<HostEvent> pending(std::size_t events_max) const;
-  /// Drops all up to `sequence`.
+  /// Drops all up to `sequence`. A number that was never given is of an earlier life whose state is
+  /// lost: what waits is numbered anew behind it, or the controller would take it for known.
   void acknowledge(std::uint64_t sequence, Transaction& writes);
 
  private:
-  void drop_oldest(Transaction& writes);
+  using Events = std::deque<HostEvent>;
+  void drop(Events::iterator event, Transaction& writes);
+  void make_room(const HostStatus& next, Transaction& writes);
+  void renumber_above(std::uint64_t sequence, Transaction& writes);
 
-  std::deque<HostEvent> events_;
+  Events events_;
+  std::size_t strangers_ = 0;  ///< events of machines nobody named
   std::uint64_t last_ = 0;
 };
 

@@ -31,6 +31,8 @@ void fill(const HostStatus& status, v1::HostReport* out) {
   out->set_detail(clean(status.detail));
   out->set_since_ms(farboot::to_proto_ms(status.since));
   out->set_release(status.release);
+  out->set_install_order(status.order);
+  out->set_install_used(status.used);
 }
 
 }  // namespace

@@ -101,6 +101,34 @@ TEST(InstallState, TakesNoPackagesBeforeTheKickstart) {
   EXPECT_FALSE(state.touched);
 }
 
+TEST(InstallState, TakesPackagesOfAnInstallerThatWasLoaded) {
+  InstallState state = started(kReporting);
+  note_fetched(state, FetchedPart::initrd);
+  EXPECT_TRUE(note_packages(state, 4)) << "its kickstart came from somewhere else";
+  EXPECT_TRUE(state.touched);
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+}
+
+TEST(InstallState, TakesNoOrderThatIsUsedUp) {
+  InstallState state;
+  take_baseline(state, 3);
+  EXPECT_FALSE(take_order(state, 3, 3));
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_TRUE(take_order(state, 5, 5)) << "given and carried out while we were off";
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_TRUE(take_order(state, 6, 5));
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::start);
+  EXPECT_TRUE(take_order(state, 6, 6)) << "another agent did";
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+}
+
+TEST(InstallState, GoesOnWithAnAttemptWhoseOrderIsUsedUp) {
+  InstallState state = started(kReporting);
+  take_order(state, 1, 1);
+  EXPECT_EQ(state.phase, InstallPhase::started);
+  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::again);
+}
+
 TEST(InstallState, BelievesTheMachineMoreThanItsOwnGuess) {
   InstallState state = started(kReporting);
   serve_kickstart(state);
