@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include <prometheus/registry.h>
@@ -18,6 +20,7 @@
 #include "agent/link/identity.h"
 #include "agent/loop.h"
 #include "agent/site/http_site.h"
+#include "agent/site/local_control.h"
 #include "agent/site/site_files.h"
 #include "agent/site/site_link.h"
 #include "agent/site/site_metrics.h"
@@ -46,6 +49,7 @@ PackStoreOptions store_options(const AgentConfig& config) {
 HostSettings host_settings(const AgentConfig& config) {
   HostSettings settings;
   settings.installs_at_once_max = config.installs_at_once_max;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), settings.boot_id);
   return settings;
 }
 
@@ -136,6 +140,8 @@ struct Agent::Parts {
   TftpServer tftp{loop, files, tftp_options(config)};
   DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config)};
 
+  LocalControl control{loop, hosts};
+
   std::uint16_t http_port = 0;
   boost::asio::signal_set signals{loop, SIGTERM, SIGINT};
   boost::asio::steady_timer watchdog{loop};
@@ -211,6 +217,7 @@ void Agent::Parts::count() {
 void Agent::Parts::stop() {
   service::stopping();
   log::info("agent.stopping");
+  control.stop();
   dhcp.stop();
   tftp.stop();
   http.stop();
@@ -261,6 +268,8 @@ void Agent::run() {
   parts.tftp.start();
   parts.dhcp.start();
   parts.link.start();
+  if (auto listening = parts.control.listen(parts.config.control_socket()); !listening)
+    log::warn("agent.no_control", log::kv("error", listening.error().what));
   spawn(parts.loop, "host.keep_time", parts.hosts.keep_time());
   spawn(parts.loop, "agent.watch_store", parts.watch_store());
   if (auto every = service::watchdog_interval()) {

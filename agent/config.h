@@ -38,6 +38,7 @@ struct AgentConfig {
   std::string database_folder() const { return state_dir + "/db"; }
   std::string packs_folder() const { return state_dir + "/packs"; }
   std::string identity_folder() const { return state_dir + "/identity"; }
+  std::string control_socket() const { return state_dir + "/control"; }
 };
 
 /// One row per key, bound to `config`, which must outlive the table.

@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/link/enrol.h"
+#include "agent/site/local_control.h"
 #include "common/base/log.h"
 #include "common/rpc/grpc_log.h"
 
@@ -53,6 +54,13 @@ int enroll(const AgentConfig& config, const std::string& token) {
   return 0;
 }
 
+int install_host(const AgentConfig& config, const std::string& host) {
+  auto ordered = order_at_agent(config.control_socket(), host);
+  if (!ordered) return complain(ordered.error());
+  std::printf("%s is armed: its next network boot installs it\n", host.c_str());
+  return 0;
+}
+
 int serve(const AgentConfig& config) {
   auto agent = Agent::open(config);
   if (!agent) return complain(agent.error());
@@ -76,6 +84,12 @@ int run(int argc, char** argv) {
   CLI::App* enroll_command = app.add_subcommand(
       "enroll", "join a site with the token that `farboot agent enroll` printed");
   enroll_command->add_option("TOKEN", token, "one-time token")->required();
+  CLI::App* host_command = app.add_subcommand("host", "the site's machines");
+  host_command->require_subcommand(1);
+  CLI::App* install_command = host_command->add_subcommand(
+      "install", "arm a machine here, for when the controller cannot be reached");
+  std::string host;
+  install_command->add_option("HOST", host, "its name, or a MAC of it")->required();
   CLI11_PARSE(app, argc, argv);
 
   if (auto loaded = keys.load_file(file); !loaded) return complain(loaded.error());
@@ -84,6 +98,7 @@ int run(int argc, char** argv) {
   }
   if (check_only) return 0;
   log::set_level(config.log_level);
+  if (install_command->parsed()) return install_host(config, host);
   take_over_grpc_log();
   return enroll_command->parsed() ? enroll(config, token) : serve(config);
 }

@@ -1,5 +1,7 @@
 #include "agent/site/site_link.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
@@ -22,6 +24,8 @@ void SiteLink::stop() {
 
 Task<void> SiteLink::watch() {
   for (;;) {
+    const bool changed = co_await identity_changed();
+    if (changed && link_ != nullptr) co_await drop_link();
     if (link_ == nullptr) {
       co_await take_up_identity();
     } else {
@@ -35,10 +39,39 @@ Task<void> SiteLink::watch() {
   }
 }
 
+SiteLink::Mark SiteLink::mark_of(const std::filesystem::path& state_dir) {
+  struct stat found {};
+  if (::stat((state_dir / "identity" / "identity.json").c_str(), &found) != 0) return {};
+  return {found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
+}
+
+/// One that is taken away changes nothing: who revokes does so at the controller.
+Task<bool> SiteLink::identity_changed() {
+  auto job = [folder = parts_.state_dir] { return mark_of(folder); };
+  const Mark now = co_await on_disk(parts_.disk, std::move(job));
+  co_return now != Mark{} && now != mark_;
+}
+
+/// Its threads may wait for the loop: they are waited for elsewhere. What they had posted to the
+/// loop has run when this returns.
+Task<void> SiteLink::drop_link() {
+  log::info("agent.enrolled_anew", log::kv("agent", agent_));
+  const std::shared_ptr<Link> old = std::move(link_);
+  auto job = [old] {
+    old->stop();
+    return true;
+  };
+  co_await on_disk(parts_.disk, std::move(job));
+}
+
 Task<void> SiteLink::take_up_identity() {
   // In a pointer: what crosses from the pool must have a default.
-  auto job = [folder = parts_.state_dir] {
-    return std::make_unique<Result<AgentIdentity>>(load_identity(folder));
+  auto job = [this] {
+    // Before it is read: one that comes in between is seen as new.
+    const Mark mark = mark_of(parts_.state_dir);
+    auto loaded = std::make_unique<Result<AgentIdentity>>(load_identity(parts_.state_dir));
+    mark_ = mark;
+    return loaded;
   };
   const auto loaded = co_await on_disk(parts_.disk, std::move(job));
   Result<AgentIdentity>& identity = *loaded;

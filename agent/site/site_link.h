@@ -40,8 +40,8 @@ class SiteLink {
   explicit SiteLink(Parts parts);
   ~SiteLink();  ///< as stop()
 
-  /// Takes up the identity if there is one, and looks for one every second if there is none: a Pi
-  /// is enrolled while its agent runs.
+  /// Takes up the identity if there is one, and looks for a new one every second: a Pi is enrolled,
+  /// or enrolled anew, while its agent runs.
   void start();
   /// Ends the link's threads and waits for them. Harmless twice.
   void stop();
@@ -54,7 +54,9 @@ class SiteLink {
   static constexpr Milliseconds kLook{1000};
 
   Task<void> watch();
+  Task<bool> identity_changed();
   Task<void> take_up_identity();
+  Task<void> drop_link();
   Task<void> apply(std::shared_ptr<const DesiredState> desired);
   Task<void> acknowledge(std::uint64_t sequence);
   LinkCallbacks callbacks();
@@ -63,6 +65,14 @@ class SiteLink {
   Parts parts_;
   std::unique_ptr<Link> link_;
   std::string agent_;
+  /// Tells one identity on the disk from the next; renewed certificates do not change it.
+  struct Mark {
+    std::uint64_t inode = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    bool operator==(const Mark&) const = default;
+  };
+  static Mark mark_of(const std::filesystem::path& state_dir);
+  Mark mark_;
   std::vector<HostStatus> told_;
   boost::asio::steady_timer timer_;
   WallTime last_contact_{};

@@ -83,7 +83,12 @@ Result<bool> Sync::accept(const SignedDocument& document) {
         fail(Errc::denied, "desired state {}: there are two of that number", (*state)->number));
   const Bytes stored = encode_signed(document);
   auto kept = parts_.state.put(std::string(kDesiredKey), std::string(as_text(stored)));
-  if (!kept) return prefix("desired state", kept.error());
+  if (!kept) {
+    log::error("sync.desired_not_kept", log::kv("number", (*state)->number),
+               log::kv("error", kept.error().what));
+    return fail(Errc::unavailable, "desired state {}: not kept: {}", (*state)->number,
+                kept.error().what);
+  }
   shared_.with([&](Shared& shared) {
     shared.desired = *state;
     shared.desired_document = document;

@@ -201,6 +201,10 @@ Sync::Outcome Sync::heal(const Digest& release, Upstream* upstream) {
     if (upstream == nullptr || code == Errc::unavailable || code == Errc::timeout ||
         code == Errc::cancelled)
       return fetch_failed(done.error(), upstream != nullptr);
+    // Of these time heals nothing. What lacks room, say, is tried again.
+    const bool for_good = code == Errc::not_found || code == Errc::denied ||
+                          code == Errc::mismatch || code == Errc::invalid;
+    if (!for_good) return failed(done.error());
     // Nobody gives us this one any more: go on to what is desired.
     log::warn("sync.not_healed", log::kv("release", release.short_hex()),
               log::kv("error", done.error().what));

@@ -82,7 +82,7 @@ class Sync final : private TransferWatch {
 
   /// Takes a desired state: true if it is newer than what was held, durable then. Any thread.
   /// Errors: denied (not signed by our key, another site's, a downgrade, or another state of the
-  /// same number), invalid, exhausted.
+  /// same number), invalid, unavailable (it could not be written, and must be sent again).
   Result<bool> accept(const SignedDocument& document);
   /// Remembers an offer that the desired state names. Any thread. Errors: denied, invalid,
   /// mismatch.

@@ -7,6 +7,7 @@
 #include "common/store/release_closure.h"
 #include "tests/agent/sync/fake_upstream.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fallible_state.h"
 #include "tests/support/sample_content.h"
 
 namespace farboot {
@@ -58,7 +59,9 @@ struct Site {
     hooks.publish = [this](std::shared_ptr<const Snapshot> next) {
       catalog->publish(std::move(next));
     };
-    hooks.trees_in_use = [this] { return std::optional(catalog->trees_in_use()); };
+    hooks.trees_in_use = [this] {
+      return may_free ? std::optional(catalog->trees_in_use()) : std::nullopt;
+    };
     sync = std::make_unique<Sync>(
         SyncParts{store, state, *catalog, clock, centre.key.verify_key(), key, "lyon", "lyon/pi1"},
         std::move(hooks));
@@ -96,11 +99,13 @@ struct Site {
   Centre& centre;
   FakeClock clock;
   MemoryStore store;
-  MemoryState state;
+  MemoryState card;
+  testing::FallibleState state{card};
   IdentityKey key = IdentityKey::generate();
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Sync> sync;
   Milliseconds paused{0};
+  bool may_free = true;  ///< the loop answers which trees are in use
   std::function<void()> on_pause;
 };
 

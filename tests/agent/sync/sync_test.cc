@@ -246,6 +246,40 @@ TEST_F(SyncTest, ARottenChunkOfTheActiveReleaseIsFetchedAgain) {
   EXPECT_EQ(upstream.sent.size(), 1u);
 }
 
+/// What could not be mended for lack of room is not forgotten until somebody restarts the agent.
+TEST_F(SyncTest, MendsOnceThereIsRoom) {
+  Site site(centre_, first_.total_bytes + 4096);
+  FakeUpstream upstream(centre_.store, 1);
+  site.tell(centre_.desired(1, {}, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  Digest rotten;
+  for (const ChunkRef& chunk : *release_closure(centre_.store, first_.manifests))
+    if (chunk.size_bytes > 8192) rotten = chunk.id;
+  ASSERT_TRUE(site.store.rot(rotten));
+  EXPECT_FALSE(site.store.get(rotten)) << "quarantined";
+  const Bytes filler(site.store.usage()->free_bytes, std::byte{7});
+  ASSERT_TRUE(site.store.put(sha256(filler), filler));
+  site.may_free = false;
+  site.sync->damaged();
+  const auto full = site.settle(&upstream);
+  ASSERT_EQ(full.kind, Kind::failed) << "and so it is tried again";
+  EXPECT_EQ(full.error->code, Errc::exhausted);
+  site.may_free = true;
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest) << site.sync->status().error;
+  EXPECT_TRUE(site.holds(first_));
+}
+
+TEST_F(SyncTest, ADesiredStateThatCouldNotBeWrittenIsNotHeld) {
+  Site site(centre_);
+  site.state.full = true;
+  auto accepted = site.sync->accept(centre_.desired(1, {}, one_));
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Errc::unavailable) << "the link begins anew by this";
+  EXPECT_FALSE(site.sync->desired());
+  site.state.full = false;
+  EXPECT_TRUE(*site.sync->accept(centre_.desired(1, {}, one_)));
+}
+
 TEST_F(SyncTest, WhatRotsBeforeItIsProvenIsFetchedAgain) {
   Site site(centre_);
   FakeUpstream upstream(centre_.store, 1);
