@@ -55,8 +55,7 @@ void Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {
   log::warn("fleet.agent_forgot", log::kv("agent", report.agent), log::kv("held", held),
             log::kv("reported", report.desired_number), log::kv("orders", open));
   on_hosts(report.site, taken);
-  const auto settled = settle_orders();
-  if (!settled) log::error("fleet.orders_not_kept", log::kv("error", settled.error().what));
+  static_cast<void>(settle_orders());  // logged; tried again with the next look
 }
 
 Result<void> Fleet::settle_orders() {
@@ -71,8 +70,9 @@ Result<void> Fleet::settle_orders() {
     });
     if (!settled && !first) first = prefix("site " + site, settled.error());
   }
-  if (first) return *first;
-  return {};
+  if (!first) return {};
+  log::error("fleet.orders_not_kept", log::kv("error", first->what));
+  return *first;
 }
 
 }  // namespace farboot

@@ -257,7 +257,7 @@ TEST_F(SyncTest, MendsOnceThereIsRoom) {
     if (chunk.size_bytes > 8192) rotten = chunk.id;
   ASSERT_TRUE(site.store.rot(rotten));
   EXPECT_FALSE(site.store.get(rotten)) << "quarantined";
-  const Bytes filler(site.store.usage()->free_bytes, std::byte{7});
+  const Bytes filler(site.store.usage()->free_bytes, 0x37);
   ASSERT_TRUE(site.store.put(sha256(filler), filler));
   site.may_free = false;
   site.sync->damaged();

@@ -43,7 +43,8 @@ TEST(DesiredState, TellsNoOrdersUsedUpFromNotKnown) {
   EXPECT_EQ(decode_desired_state(encode_desired_state(state))->hosts[0].install_done, 0u);
   state.hosts[0].install_done = 2;
   EXPECT_EQ(*decode_desired_state(encode_desired_state(state)), state);
-  EXPECT_EQ(sha256(encode_desired_state(state)).hex(), "05d3ddc3b2c5fd6fcc84615a204df20665491adcdfd2baf6f0bb62d5adbcb0fc");
+  EXPECT_EQ(sha256(encode_desired_state(state)).hex(),
+            "05d3ddc3b2c5fd6fcc84615a204df20665491adcdfd2baf6f0bb62d5adbcb0fc");
 }
 
 TEST(DesiredState, RefusesEveryTruncation) {
