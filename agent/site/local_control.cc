@@ -22,6 +22,7 @@ using boost::asio::local::stream_protocol;
 constexpr std::string_view kInstall = "install ";
 constexpr std::string_view kError = "error ";
 constexpr mode_t kOwnerAndGroup = 0660;
+constexpr Seconds kAcceptAgain{1};
 
 /// sun_path is short; a longer path throws in Asio.
 Result<stream_protocol::endpoint> endpoint_of(const std::filesystem::path& socket) {
@@ -61,7 +62,12 @@ Task<void> LocalControl::accept() {
     const auto [error] =
         co_await acceptor_.async_accept(*socket, boost::asio::as_tuple(boost::asio::use_awaitable));
     if (error == boost::asio::error::operation_aborted || !acceptor_.is_open()) co_return;
-    if (!error) co_await serve(std::move(socket));
+    if (!error) {
+      co_await serve(std::move(socket));
+      continue;
+    }
+    boost::asio::steady_timer later(loop_, kAcceptAgain);  // out of descriptors, say
+    co_await later.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   }
 }
 
