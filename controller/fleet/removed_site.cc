@@ -20,6 +20,7 @@ void remember_removed(Transaction& transaction, const Site& site) {
   Site remembered;
   remembered.name = site.name;
   remembered.orders = site.orders;
+  remembered.done = site.done;
   transaction.put(removed_key(site.name), encode_site(remembered));
 }
 

@@ -1,5 +1,6 @@
-// What is kept of a site that was removed: the installs ordered there. A machine that comes back
-// would otherwise never be armed again, or be installed anew by surprise. `removed-site/<name>`.
+// What is kept of a site that was removed: the installs ordered there, and which of them are used
+// up. A machine that comes back would otherwise never be armed again, or be installed anew by
+// surprise. `removed-site/<name>`.
 #pragma once
 
 #include <string_view>

@@ -248,10 +248,10 @@ TEST_F(SyncTest, ARottenChunkOfTheActiveReleaseIsFetchedAgain) {
 
 /// What could not be mended for lack of room is not forgotten until somebody restarts the agent.
 TEST_F(SyncTest, MendsOnceThereIsRoom) {
-  Site site(centre_, first_.total_bytes + 4096);
+  Site site(centre_, first_.total_bytes + 262'144);
   FakeUpstream upstream(centre_.store, 1);
   site.tell(centre_.desired(1, {}, one_));
-  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest) << site.sync->status().error;
   Digest rotten;
   for (const ChunkRef& chunk : *release_closure(centre_.store, first_.manifests))
     if (chunk.size_bytes > 8192) rotten = chunk.id;

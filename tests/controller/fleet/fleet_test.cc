@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/store/memory_state.h"
+#include "controller/fleet/removed_site.h"
 #include "tests/support/fake_clock.h"
 
 namespace farboot {
@@ -102,6 +103,20 @@ TEST_F(FleetTest, CountsTheOrdersOfAnAgentThatForgotAsUsedUp) {
   fleet_.on_report(report_of("lyon/pi1", {.host = "web1", .state = "armed", .install_order = 2}));
   fleet_.forget_agent("lyon/pi1");
   EXPECT_EQ(done(), 2u) << "revoked: it may carry it out and never be heard";
+}
+
+TEST_F(FleetTest, KnowsOfARemovedSiteWhichOrdersAreUsedUp) {
+  put(lyon());
+  fleet_.on_hosts("lyon", {{.host = "web1", .install_used = 1}});
+  ASSERT_TRUE(fleet_.settle_orders());
+  Transaction removal;
+  ASSERT_TRUE(fleet_.remove_site(removal, *fleet_.site("lyon")));
+  ASSERT_TRUE(state_.commit(removal));
+  SiteWish back = lyon();
+  ASSERT_TRUE(normalise_site(back));
+  const Site site = merge_site(*removed_site(state_, "lyon"), back);
+  EXPECT_EQ(site.hosts[0].install_order, 1u);
+  EXPECT_EQ(site.hosts[0].install_done, 1u);
 }
 
 TEST_F(FleetTest, OrdersBeyondWhatASiteHasSeen) {
