@@ -108,15 +108,17 @@ Result<std::shared_ptr<PackFile>> PackFolder::create(std::uint32_t number) {
   return *file;
 }
 
-void PackFolder::remove(std::uint32_t number) {
+bool PackFolder::remove(std::uint32_t number) {
   const std::string path = path_of(number);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+  const bool gone = ::unlink(path.c_str()) == 0 || errno == ENOENT;
+  if (!gone) {
     const auto text = std::error_code(errno, std::generic_category()).message();
     log::warn("store.unlink_failed", log::kv("path", path), log::kv("error", text));
   }
   opened_.with([&](auto& opened) {
     opened.remove_if([&](const Opened& entry) { return entry.first == number; });
   });
+  return gone;
 }
 
 std::shared_ptr<const void> PackFolder::lease(std::shared_ptr<PackFile> file, std::uint32_t number,

@@ -29,7 +29,7 @@ class PackFolder {
   Result<std::shared_ptr<PackFile>> file(std::uint32_t number) const;
   Result<std::shared_ptr<PackFile>> create(std::uint32_t number);
   /// Takes the name away; readers keep reading, the space is free when the last lets go.
-  void remove(std::uint32_t number);
+  bool remove(std::uint32_t number);
 
   /// While it lives, the payload at `offset` of pack `number` is not punched, and `file` stays
   /// open. May outlive the folder.

@@ -116,7 +116,7 @@ Result<std::uint64_t> PackWriter::drop_empty_packs() {
   for (const auto& [pack, row] : rows_) {
     if (row.chunks != 0) continue;
     if (current_ == pack) current_ = 0;
-    folder_.remove(pack);
+    if (!folder_.remove(pack)) continue;
     batch.erase_pack(pack);
     empty.push_back(pack);
   }

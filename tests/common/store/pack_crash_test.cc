@@ -181,7 +181,8 @@ TEST(PackCrash, ThePowerGoesAndWhatTheDiskHoldsIsWhole) {
   }
 }
 
-TEST(PackCrash, ThePowerGoesAfterASweepThatEmptiedManyPacks) {
+/// As if the power went before the files were gone: they cannot be unlinked.
+TEST(PackCrash, EmptiedPacksWhoseFilesStayAreNoLostIndex) {
   if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
   TempFolder folder;
   const std::string image = folder.path() + "/disk", copy = folder.path() + "/copy";
@@ -198,10 +199,14 @@ TEST(PackCrash, ThePowerGoesAfterASweepThatEmptiedManyPacks) {
     ASSERT_TRUE(store->put(sha256(bytes), bytes));
   }
   const Digest stays = sha256(kept);
+  const std::string packs = disk.path() + "/packs/*";
+  ASSERT_TRUE(LoopDisk::run("chattr +i " + packs));
   ASSERT_TRUE(store->sweep([&](const Digest& id) { return id == stays; }));
   ASSERT_TRUE(LoopDisk::run(fmt::format("cp --sparse=always {} {}", image, copy)));
+  ASSERT_TRUE(LoopDisk::run("chattr -i " + packs));
   const LoopDisk after(copy);
   ASSERT_TRUE(after.mounted());
+  ASSERT_TRUE(LoopDisk::run("chattr -i " + after.path() + "/packs/*"));
   DiskStore again(after.path(), options());  // opens
   EXPECT_EQ(*again->get(stays), kept);
   EXPECT_EQ(again->usage()->chunks, 1u);
