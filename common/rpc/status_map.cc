@@ -48,16 +48,28 @@ Errc code_of(grpc::StatusCode code) {
   return Errc::internal;  // a code of a later gRPC
 }
 
+/// google.rpc.Status with nothing but its first field, `code`: what gRPC's own failures never
+/// carry.
+std::string details_of(grpc::StatusCode code) {
+  static_assert(grpc::StatusCode::UNAUTHENTICATED < 0x80, "one byte of varint");
+  return {'\x08', static_cast<char>(code)};
+}
+
 }  // namespace
 
 grpc::Status to_grpc(const Error& error) {
-  return {code_of(error.code), error.what.substr(0, kStatusTextBytesMax)};
+  const grpc::StatusCode code = code_of(error.code);
+  return {code, error.what.substr(0, kStatusTextBytesMax), details_of(code)};
 }
 
 Error to_error(const grpc::Status& status) {
   const std::string& text = status.error_message();
   return Error{code_of(status.error_code()), text.empty() ? "the other side gave no reason"
                                                           : text.substr(0, kStatusTextBytesMax)};
+}
+
+bool is_answer(const grpc::Status& status) {
+  return status.ok() || !status.error_details().empty();
 }
 
 Result<void> to_result(const grpc::Status& status) {

@@ -20,6 +20,7 @@ Result<v1::FleetService::Stub*> Session::controller() {
 }
 
 Result<void> Session::result(const grpc::Status& status) {
+  unreached_ = !is_answer(status);
   if (status.ok()) return {};
   return to_error(status);
 }
@@ -29,6 +30,8 @@ Exit Session::report(const Error& error) {
   switch (error.code) {
     case Errc::unavailable:
     case Errc::timeout:
+      // The controller's own word: a mirror it did not reach, an import that was broken off.
+      if (!unreached_) return Exit::failed;
       if (!address_.empty())
         terminal_.err << "  the controller at " << address_
                       << " was not reached: does it run, is the address right (context.json), is "

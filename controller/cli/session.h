@@ -52,7 +52,8 @@ class Session {
     context.set_deadline(std::chrono::system_clock::now() + deadline);
     return result((*stub->*method)(&context, request, &answer));
   }
-  static Result<void> result(const grpc::Status& status);
+  /// How a call ended. Remembers whether it was the controller that said so.
+  Result<void> result(const grpc::Status& status);
 
   /// Says what went wrong, and what to do; the exit code for it.
   Exit report(const Error& error);
@@ -66,6 +67,7 @@ class Session {
  private:
   Terminal& terminal_;
   std::string address_;
+  bool unreached_ = false;  ///< the last call got no answer
   std::unique_ptr<v1::FleetService::Stub> stub_;
 };
 

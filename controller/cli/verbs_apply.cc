@@ -107,8 +107,8 @@ std::string diff_text(const Terminal& terminal, const v1::FleetDiff& diff) {
 
 /// Sends the fleet as the client side of a stream and reads the one answer.
 template <class Open, class Answer>
-Result<void> exchange(const FleetDirectory& fleet, const std::string& comment, Pieces pieces,
-                      Open open, Answer& answer) {
+Result<void> exchange(Session& session, const FleetDirectory& fleet, const std::string& comment,
+                      Pieces pieces, Open open, Answer& answer) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kLongCallDeadline);
   const auto writer = open(&context, &answer);
@@ -120,7 +120,7 @@ Result<void> exchange(const FleetDirectory& fleet, const std::string& comment, P
     return sent.error();
   }
   writer->WritesDone();
-  return Session::result(writer->Finish());
+  return session.result(writer->Finish());
 }
 
 void diff(Session& session, const std::string& folder) {
@@ -131,7 +131,7 @@ void diff(Session& session, const std::string& folder) {
   const auto open = [&](grpc::ClientContext* context, v1::FleetDiff* out) {
     return (*stub)->DiffFleet(context, out);
   };
-  const auto done = exchange(*fleet, "", Pieces::leave_out, open, answer);
+  const auto done = exchange(session, *fleet, "", Pieces::leave_out, open, answer);
   if (!done) {
     session.exit = session.report(done.error());
     return;
@@ -163,7 +163,7 @@ void apply(Session& session, const std::string& folder, const std::string& comme
   const auto open = [&](grpc::ClientContext* context, v1::ApplyFleetResponse* out) {
     return (*stub)->ApplyFleet(context, out);
   };
-  const auto done = exchange(*fleet, comment, Pieces::send, open, answer);
+  const auto done = exchange(session, *fleet, comment, Pieces::send, open, answer);
   if (!done) {
     session.exit = session.report(done.error());
     return;

@@ -57,7 +57,7 @@ Exit import(Session& session, const v1::ImportImageRequest& wanted) {
       progress.show({at.step(), at.path(), at.bytes_done(), at.bytes_total(), 0});
     }
   }
-  const auto result = Session::result(stream->Finish());
+  const auto result = session.result(stream->Finish());
   if (!result) return session.report(result.error());
   if (!done) return session.report(fail(Errc::internal, "the import ended without an image"));
   return session.print(image, [&] {

@@ -47,7 +47,7 @@ Exit watch(Session& session, const std::string& id) {
       terminal.out << std::flush;
     }
   }
-  const auto done = Session::result(stream->Finish());
+  const auto done = session.result(stream->Finish());
   if (!done) return session.report(done.error());
   return went_well(rollout) ? Exit::done : Exit::failed;
 }

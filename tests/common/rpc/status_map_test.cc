@@ -20,6 +20,12 @@ TEST(StatusMap, EveryCodeComesBackWithItsText) {
   }
 }
 
+TEST(StatusMap, TellsAnAnswerFromGrpcsOwnFailure) {
+  EXPECT_TRUE(is_answer(to_grpc({Errc::unavailable, "mirror: HTTP 503"})));
+  EXPECT_TRUE(is_answer(grpc::Status::OK));
+  EXPECT_FALSE(is_answer({grpc::StatusCode::UNAVAILABLE, "connection refused"}));
+}
+
 TEST(StatusMap, UnauthenticatedIsDenied) {
   EXPECT_EQ(to_error({grpc::StatusCode::UNAUTHENTICATED, "x"}).code, Errc::denied);
 }

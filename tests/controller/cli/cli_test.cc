@@ -224,6 +224,19 @@ TEST_F(CliTest, SaysSoWhenTheControllerIsAway) {
   EXPECT_EQ(run({"apply", fleet()}).exit, 4);
 }
 
+TEST_F(CliTest, AMirrorThatIsAwayIsNotTheController) {
+  const Ran ran = run({"image", "import", "file:///nowhere/tree", "--name", "x", "--tag", "1"});
+  EXPECT_NE(ran.exit, 4) << ran.out;
+  // Nothing listens on the port of a controller that is gone.
+  TestController gone;
+  gone.stop();
+  const Ran away =
+      run({"image", "import", "http://" + gone.address() + "/tree", "--name", "x", "--tag", "1"});
+  EXPECT_EQ(away.exit, 1) << away.out;
+  EXPECT_THAT(away.out, HasSubstr("import http://" + gone.address()));
+  EXPECT_EQ(away.out.find("was not reached"), std::string::npos);
+}
+
 TEST_F(CliTest, HelpHasAnExampleForEveryVerb) {
   const std::vector<std::vector<std::string>> verbs{{"image", "import"},
                                                     {"image", "list"},
