@@ -8,87 +8,12 @@
 
 #include "common/store/database.h"
 #include "common/store/rocks_state.h"
+#include "tests/agent/boot/boot_service_fixture.h"
 #include "tests/support/golden.h"
-#include "tests/support/site_bench.h"
 #include "tests/support/temp_folder.h"
 
 namespace farboot {
 namespace {
-
-using testing::lyon;
-using testing::SiteBench;
-using testing::StillClock;
-using testing::web1;
-
-const std::string kServer = "http://10.4.0.2";
-
-MachineFacts machine(std::string mac = "52:54:00:00:00:01", std::string client = "10.4.0.31") {
-  return {.mac = std::move(mac),
-          .uuid = "4c4c4544-0051-3510-8052-b4c04f4d4e31",
-          .serial = "ABC 1/+",
-          .buildarch = "x86_64",
-          .platform = "efi",
-          .client = std::move(client)};
-}
-
-std::string token_in(const std::string& script) {
-  std::smatch found;
-  return std::regex_search(script, found, std::regex("ks=[^ ]*/ks/([0-9a-f]{32})")) ? found[1].str()
-                                                                                    : std::string();
-}
-bool installs_now(const std::string& script) {
-  return script.find("\nkernel http") != std::string::npos;
-}
-/// Tokens differ in each run, digests with the tree.
-std::string masked(std::string text) {
-  text = std::regex_replace(text, std::regex("[0-9a-f]{64}"), "<DIGEST>");
-  return std::regex_replace(text, std::regex("/[0-9a-f]{32}"), "/<TOKEN>");
-}
-
-class BootServiceTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    start();
-    bench->activate(6);
-  }
-  void start() {
-    bench->open();
-    boot = std::make_unique<BootService>(bench->catalog, *bench->book);
-  }
-  void restart() {
-    const StillClock clock = bench->clock;
-    const testing::Card card = bench->card;
-    boot.reset();
-    bench.reset();
-    bench = std::make_unique<SiteBench>(card, clock);
-    start();
-  }
-  void apply(std::vector<HostSpec> hosts) {
-    ASSERT_TRUE(bench->run(bench->book->apply(lyon(std::move(hosts)))));
-  }
-  std::string script(MachineFacts facts = machine()) {
-    return bench->run(boot->boot_script(std::move(facts), kServer));
-  }
-  Result<std::string> choose(std::string entry, MachineFacts facts) {
-    return bench->run(boot->entry_script(std::move(facts), std::move(entry), kServer));
-  }
-  Result<std::string> kickstart(std::string token, std::vector<std::string> macs = {},
-                                std::string server = kServer) {
-    KickstartAsk ask{.token = std::move(token), .client = "10.4.0.31", .macs = std::move(macs)};
-    return bench->run(boot->kickstart(std::move(ask), std::move(server)));
-  }
-  Result<void> event(std::string token, std::string name, std::string detail = "") {
-    return bench->run(boot->on_event({std::move(token), std::move(name), std::move(detail)}));
-  }
-  void fetch(const std::string& token, const std::string& path) {
-    const auto attempt = bench->book->attempt(token).attempt;
-    ASSERT_TRUE(attempt);
-    boot->on_fetched("10.4.0.31", bench->catalog.find_tree(attempt->manifest, path));
-  }
-
-  std::unique_ptr<SiteBench> bench = std::make_unique<SiteBench>();
-  std::unique_ptr<BootService> boot;
-};
 
 TEST_F(BootServiceTest, InstallsAnArmedHostOnceThenBootsItsDisk) {
   apply({web1()});
@@ -112,65 +37,6 @@ TEST_F(BootServiceTest, InstallsAnArmedHostOnceThenBootsItsDisk) {
 
 /// An operator renames a variable in the site and in the kickstart: until the rollout is there, the
 /// site serves the old kickstart.
-TEST_F(BootServiceTest, RendersAnAttemptWithTheVariablesItBeganWith) {
-  Release release = testing::centos_release(7, bench->put_tree(10));
-  release.kickstarts["base"] = "search {{domain}} {{role}} {{host.name}}\n";
-  bench->activate(release);
-  apply({web1()});
-  const std::string token = token_in(script());
-  DesiredState later = lyon({web1()}, 2);
-  later.variables = {{"search_domain", "lyon.test"}};
-  later.hosts.front().variables = {{"purpose", "web"}};
-  ASSERT_TRUE(bench->run(bench->book->apply(later)));
-  EXPECT_EQ(token_in(script()), token) << "its script too, once more";
-  restart();
-  auto text = kickstart(token);
-  ASSERT_TRUE(text) << text.error().what;
-  EXPECT_EQ(*text, "search lyon.test web web1\n");
-}
-
-TEST_F(BootServiceTest, RendersASitesVariablesBeforeTheLinkIsUp) {
-  Release release = testing::centos_release(7, bench->put_tree(10));
-  release.kickstarts["base"] = "search {{domain}}\n";
-  bench->activate(release);
-  apply({web1()});
-  restart();
-  auto text = kickstart(token_in(script()));
-  ASSERT_TRUE(text) << text.error().what;
-  EXPECT_EQ(*text, "search lyon.test\n");
-}
-
-TEST_F(BootServiceTest, InstallsOnceAlsoByAKickstartFromElsewhere) {
-  Release release = testing::centos_release(7, bench->put_tree(10));
-  release.entries[0].args = "inst.ks=http://10.4.0.9/own.ks";
-  bench->activate(release);
-  apply({web1()});
-  const std::string first = script();
-  ASSERT_TRUE(installs_now(first));
-  EXPECT_EQ(token_in(first), "");
-  const auto attempt = bench->book->look({"52:54:00:00:00:01", "", ""}).attempt;
-  ASSERT_TRUE(attempt);
-  for (const char* path : {"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img",
-                           "LiveOS/squashfs.img", "Packages/p001.rpm"})
-    fetch(attempt->token, path);
-  EXPECT_FALSE(installs_now(script())) << "back from its install";
-  EXPECT_FALSE(installs_now(script()));
-}
-
-TEST_F(BootServiceTest, LetsInventedMachinesNotHoldUpAnOrderedOne) {
-  DesiredState desired = lyon({web1()});
-  desired.limits.installs_at_once_max = 2;
-  ASSERT_TRUE(bench->run(bench->book->apply(desired)));
-  int begun = 0;
-  for (int i = 0; i < 20; ++i)
-    begun += installs_now(*choose("centos7", machine(fmt::format("52:54:00:00:03:{:02x}", i),
-                                                     fmt::format("10.4.0.{}", 100 + i))))
-                 ? 1
-                 : 0;
-  EXPECT_EQ(begun, 1) << "half of what the site runs at once";
-  EXPECT_TRUE(installs_now(script())) << "was ordered";
-}
-
 TEST_F(BootServiceTest, WritesTheLegacyStyleAsTheOldGuidesDo) {
   Release release = testing::centos_release(7, bench->put_tree(10));
   release.entries[0].args_style = "legacy";
