@@ -18,14 +18,16 @@ SiteLink::~SiteLink() { stop(); }
 void SiteLink::start() { spawn(parts_.loop, "site.watch", watch()); }
 
 void SiteLink::stop() {
+  stopped_ = true;
   timer_.cancel();
   if (link_ != nullptr) link_->stop();
 }
 
 Task<void> SiteLink::watch() {
-  for (;;) {
+  while (!stopped_) {
     const bool changed = co_await identity_changed();
     if (changed && link_ != nullptr) co_await drop_link();
+    if (stopped_) co_return;
     if (link_ == nullptr) {
       co_await take_up_identity();
     } else {
@@ -81,7 +83,7 @@ Task<void> SiteLink::take_up_identity() {
     }
     co_return;
   }
-  agent_ = identity->agent;
+  std::string agent = identity->agent;
   LinkSettings settings;
   settings.state_dir = parts_.state_dir;
   settings.version = parts_.version;
@@ -94,7 +96,9 @@ Task<void> SiteLink::take_up_identity() {
     log::error("agent.link_failed", log::kv("error", opened.error().what));
     co_return;
   }
+  if (stopped_) co_return;
   link_ = std::move(link);
+  agent_ = std::move(agent);
   log::info("agent.enrolled", log::kv("agent", agent_));
   link_->start();
 }

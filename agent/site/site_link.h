@@ -77,6 +77,7 @@ class SiteLink {
   boost::asio::steady_timer timer_;
   WallTime last_contact_{};
   bool complained_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace farboot

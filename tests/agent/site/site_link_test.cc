@@ -39,7 +39,11 @@ class SiteLinkTest : public ::testing::Test {
                                   .dhcp_mode = "off"});
     link_->start();
   }
-  void TearDown() override { link_->stop(); }
+  void TearDown() override {
+    link_->stop();
+    bench_.settle();  // it is looking at the disk, perhaps
+    link_.reset();
+  }
 
   /// Runs the loop until the link speaks for `agent`; false: it never did.
   bool becomes(const std::string& agent) {
