@@ -211,7 +211,7 @@ void Agent::Parts::count() {
   metrics.tftp(tftp.counters(), tftp.sessions());
   metrics.link(link.status().connected, link.sync());
   const auto active = catalog.active();
-  metrics.serving(active ? active->release.number : 0, hosts.installs_running());
+  metrics.serving(active ? active->release.number : 0, hosts.running().all());
 }
 
 void Agent::Parts::stop() {
