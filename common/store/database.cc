@@ -72,16 +72,19 @@ Result<void> Database::room_to_open() const {
   const DatabaseFiles files = database_files(folder_);
   std::uint64_t wanted = kRoomBytes + files.log_bytes;
   if (wants_rewrite_) wanted += std::min(files.table_bytes, kRewriteBytesMax);
-  if (space->available_bytes >= wanted) return {};
-  return fail(Errc::exhausted,
-              "database {}: {} bytes free on the file system, {} needed to write again", folder_,
-              space->available_bytes, wanted);
+  if (space->available_bytes + files.log_ahead_bytes >= wanted) return {};
+  return fail(
+      Errc::exhausted,
+      "database {}: {} bytes free on the file system and {} in its logs, {} needed to write "
+      "again",
+      folder_, space->available_bytes, files.log_ahead_bytes, wanted);
 }
 
 /// Opens for writing if there is room, else for reading only; then the error says why.
 Result<void> Database::bring_up() {
   auto done = room_to_open();
   if (done) {
+    give_back_log_space(folder_);
     auto opened = DatabaseInstance::open(folder_, options_,
                                          {.read_only = false, .sequence_max = sequence_max_});
     if (opened) {

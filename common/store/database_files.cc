@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <vector>
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 
 #include "common/base/bytes.h"
 #include "common/base/unique_fd.h"
@@ -76,9 +78,25 @@ DatabaseFiles database_files(const std::string& folder) {
     const auto kind = file.path().extension();
     files.disk_bytes += allocated;
     if (kind == ".sst") files.table_bytes += allocated;
-    if (kind == ".log") files.log_bytes += static_cast<std::uint64_t>(info.st_size);
+    if (kind != ".log") continue;
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    files.log_bytes += size;
+    files.log_ahead_bytes += allocated - std::min(allocated, size);
   }
   return files;
+}
+
+void give_back_log_space(const std::string& folder) {
+  rocksdb::FileLock* lock = nullptr;
+  auto* env = rocksdb::Env::Default();
+  if (!env->LockFile(folder + "/LOCK", &lock).ok()) return;  // open elsewhere: not ours to touch
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder, error)) {
+    struct stat info = {};
+    if (file.path().extension() != ".log" || ::stat(file.path().c_str(), &info) != 0) continue;
+    if (::truncate(file.path().c_str(), info.st_size) != 0) continue;  // then it stays taken
+  }
+  env->UnlockFile(lock).PermitUncheckedError();
 }
 
 void drop_database_page_cache(const std::string& folder) {
