@@ -93,7 +93,13 @@ Result<void> check_space(TreeSource& source, const Listing& listing, ContentStor
   const std::uint64_t size_bytes = listing.size_bytes();
   if (size_bytes <= usage->free_bytes) return {};
   const bool may_be_held = usage->payload_bytes >= size_bytes - usage->free_bytes;
-  if (!may_be_held || !source.is_local()) return does_not_fit(size_bytes, *usage);
+  if (!may_be_held) return does_not_fit(size_bytes, *usage);
+  if (!source.is_local()) {
+    auto held = source.held_bytes(listing, store);
+    if (!held) return held.error();
+    const std::uint64_t missing_bytes = size_bytes - std::min(size_bytes, *held);
+    return missing_bytes > usage->free_bytes ? does_not_fit(missing_bytes, *usage) : Result<void>();
+  }
   if (auto ok = meter.start("measuring", {listing.files.size(), size_bytes}); !ok)
     return ok.error();
   Intake intake(store, meter, Intake::Mode::measure);

@@ -291,6 +291,16 @@ Result<void> MirrorSource::read(const Listing& listing, Intake& intake) {
   return {};
 }
 
+Result<std::uint64_t> MirrorSource::held_bytes(const Listing& listing, const ContentStore& store) {
+  std::uint64_t bytes = 0;
+  for (const SourceFile& file : listing.files) {
+    auto held = find_held(file, store);
+    if (!held) return held.error();
+    if (*held) bytes += (*held)->size_bytes;
+  }
+  return bytes;
+}
+
 Result<void> MirrorSource::read_file(HttpFetch& fetch, const SourceFile& file, Intake& intake) {
   auto held = find_held(file, intake.store());
   if (!held) return held.error();

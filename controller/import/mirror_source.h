@@ -27,6 +27,7 @@ class MirrorSource final : public TreeSource {
 
   Result<Listing> list(Meter& meter) override;
   Result<void> read(const Listing& listing, Intake& intake) override;
+  Result<std::uint64_t> held_bytes(const Listing& listing, const ContentStore& store) override;
   bool is_local() const override { return false; }
   std::string root() const override { return root_; }
   void done() override { journal_.remove(); }

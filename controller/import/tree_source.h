@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/store/content_store.h"
 #include "controller/import/checksum.h"
 
 namespace farboot {
@@ -56,6 +57,12 @@ class TreeSource {
   /// Feeds every listed file to `intake`, each once, in the order that is cheapest to read. May be
   /// called again.
   virtual Result<void> read(const Listing& listing, Intake& intake) = 0;
+  /// Bytes of the listing that `store` is known to hold already, without reading the source.
+  virtual Result<std::uint64_t> held_bytes(const Listing& listing, const ContentStore& store) {
+    static_cast<void>(listing);
+    static_cast<void>(store);
+    return std::uint64_t{0};
+  }
   /// True if reading twice costs no network.
   virtual bool is_local() const = 0;
   /// The directory of the tree that holds .treeinfo and the boot files; `` is the tree's root.

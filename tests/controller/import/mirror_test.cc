@@ -21,12 +21,13 @@ constexpr const char* kSmall = "Packages/bash-4.2-1.x86_64.rpm";
 
 class MirrorTest : public ::testing::Test {
  protected:
-  Result<Image> run(const std::string& url) {
+  Result<Image> run(const std::string& url) { return run_into(store_, url); }
+  Result<Image> run_into(ContentStore& store, const std::string& url) {
     ImportRequest request;
     request.source = url;
     request.name = "image";
     request.journal = journal_;
-    return import_image(request, store_, {});
+    return import_image(request, store, {});
   }
   /// Every file of the tree but those nobody names, byte for byte.
   void expect_tree(const Result<Image>& image, const TreeFiles& tree,
@@ -182,6 +183,29 @@ TEST_F(MirrorTest, IsNotFetchedTwiceWhenTheImportWasCutOff) {
   EXPECT_EQ(server.gets_of(kSmall), 1u);
   EXPECT_EQ(server.gets_of(last), 2u);
   EXPECT_FALSE(std::filesystem::exists(journal_));
+}
+
+TEST_F(MirrorTest, ThatDoesNotFitIsRefusedBeforeItsPackagesAreFetched) {
+  const MirrorServer server(centos7_tree());
+  MemoryStore small(1'000'000);
+  auto image = run_into(small, server.url());
+  EXPECT_EQ(image.error().code, Errc::exhausted);
+  EXPECT_THAT(image.error().what, HasSubstr("(1000000 bytes) more"));
+  EXPECT_EQ(server.gets_of(kBig) + server.gets_of(kSmall), 0u);
+  EXPECT_EQ(small.usage()->chunks, 0u);
+}
+
+TEST_F(MirrorTest, FitsIfWhatIsMissingDoes) {
+  const TempFolder temp;
+  journal_ = (temp / "journal").string();
+  MirrorServer server(centos7_tree());
+  server.fault("Packages/libstdc++-4.8-1.x86_64.rpm", {.times = 1, .status = 403});
+  MemoryStore tight(3'000'000);
+  ASSERT_FALSE(run_into(tight, server.url()));
+  ASSERT_LT(tight.usage()->free_bytes, 1'500'000u) << "less than the tree takes";
+  auto image = run_into(tight, server.url());
+  EXPECT_TRUE(image) << image.error().what;
+  EXPECT_EQ(server.gets_of(kBig), 1u);
 }
 
 TEST_F(MirrorTest, BelievesItsJournalOnlyWhereTheStoreHoldsTheChunks) {
