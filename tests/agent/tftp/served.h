@@ -96,14 +96,19 @@ inline std::optional<std::uint16_t> error_of(const std::optional<UdpMessage>& me
 /// Fetches a whole file as a polite client; fails the test if it cannot.
 inline Bytes fetch(const UdpClient& client, const ServedTftp& served, const std::string& path,
                    std::uint32_t block_bytes = 1468, std::uint32_t window = 1, Ipv4 at = kLocal) {
-  client.send(read_request(path, {{"blksize", std::to_string(block_bytes)},
-                                  {"windowsize", std::to_string(window)}}),
-              at, served.port());
+  const Bytes request = read_request(
+      path, {{"blksize", std::to_string(block_bytes)}, {"windowsize", std::to_string(window)}});
+  client.send(request, at, served.port());
+  int tries = 0;
   Bytes content;
   std::uint16_t last = 0;
   std::uint32_t in_window = 0;
   while (true) {
     const auto message = client.receive();
+    if (!message && last == 0 && tries++ < 3) {
+      client.send(request, at, served.port());  // as any client does: UDP promises nothing
+      continue;
+    }
     if (!message) {
       ADD_FAILURE() << "no packet after block " << last;
       return content;

@@ -12,6 +12,7 @@ from . import packets, programs
 from .netns import in_netns
 
 BIOS, UEFI_X64 = 0, 7
+RESEND_SECONDS = 2.0
 OFFER_SECONDS = 8.0      # as patient as firmware is
 SO_BINDTODEVICE = 25
 
@@ -54,13 +55,16 @@ class FakeMachine:
         Returns [(packet, (address, port) it came from)]."""
         answers, deadline = [], time.monotonic() + seconds
         with self.udp(packets.CLIENT, broadcast=True) as sock:
-            sock.sendto(packet.encode(), ("255.255.255.255", packets.SERVER))
+            send_at = time.monotonic()
             while (left := deadline - time.monotonic()) > 0 and not (enough and enough(answers)):
-                sock.settimeout(left)
+                if not answers and time.monotonic() >= send_at:     # a broadcast may be lost: firmware asks again
+                    sock.sendto(packet.encode(), ("255.255.255.255", packets.SERVER))
+                    send_at = time.monotonic() + RESEND_SECONDS
+                sock.settimeout(min(left, RESEND_SECONDS))
                 try:
                     data, source = sock.recvfrom(2048)
                 except socket.timeout:
-                    break
+                    continue
                 answer = packets.decode_dhcp(data)
                 if answer and answer.op == 2 and answer.xid == packet.xid and answer.type == wanted:
                     answers.append((answer, source))

@@ -38,6 +38,7 @@ class Net:
 
     def down(self):
         """Ends every process in the site's namespaces and removes them: the next stage of the run has its name again."""
+        shutil.copy(self.router_log, os.path.join(os.path.dirname(self.lab), f"router-{self.name}.log"))
         self.sh("down")
 
     def shape_wan(self, *args):
