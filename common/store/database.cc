@@ -160,7 +160,7 @@ Result<void> Database::write(const DatabaseBatch& batch) {
 
 Result<void> Database::flush(Family family) {
   const std::lock_guard lock(write_mutex_);
-  if (auto ok = ready(options_.write_buffer_bytes); !ok) return ok;
+  if (auto ok = ready(table_bytes_max()); !ok) return ok;
   const auto status = instance_->flush(family);
   if (!status.ok()) return refused(status);
   return {};
@@ -203,7 +203,8 @@ void Database::drop_page_cache() const { drop_database_page_cache(folder_); }
 std::uint64_t Database::disk_bytes() const { return database_files(folder_).disk_bytes; }
 
 std::uint64_t Database::room_bytes() const {
-  return kRoomBytes + std::min(database_files(folder_).table_bytes, kRewriteBytesMax);
+  return kRoomBytes + table_bytes_max() +
+         std::min(database_files(folder_).table_bytes, kRewriteBytesMax);
 }
 
 }  // namespace farboot

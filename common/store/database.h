@@ -42,7 +42,7 @@ class Database {
   /// Whether a batch of `size_bytes` can be tried now; opens the database anew if that is what it
   /// takes. If this succeeds, what was refused before is gone from the disk too.
   Result<void> make_writable(std::uint64_t size_bytes);
-  /// What the database wants left free of the file system, to rewrite its own files.
+  /// What the database wants left free of the file system, to write and rewrite its own files.
   std::uint64_t room_bytes() const;
 
   /// Calls `row` for each key that begins with `prefix`, in key order, on one snapshot, until it
@@ -63,6 +63,8 @@ class Database {
   Database(std::string folder, DatabaseOptions options)
       : folder_(std::move(folder)), options_(options) {}
 
+  /// Most that one family has in memory, and that becomes one table.
+  std::uint64_t table_bytes_max() const { return options_.write_buffer_bytes / 2; }
   Result<void> check_format();
   Result<void> ready(std::uint64_t size_bytes);
   Result<void> room_to_open() const;

@@ -59,10 +59,10 @@ TEST(PackFull, AnAppendThatFailsHalfWayLeavesTheStoreUsable) {
 }
 
 TEST(PackFull, StopsBeforeTheReserveWithTheNumbersAndGoesOnAfterASweep) {
-  const SmallDisk disk("12m");
+  const SmallDisk disk("16m");
   if (!disk.mounted()) GTEST_SKIP() << "mounting needs root";
   PackStoreOptions options;
-  options.reserve_bytes = 2u << 20;
+  options.reserve_bytes = 4u << 20;
   options.pack_bytes_max = 2u << 20;
   DiskStore store(disk.path(), options);
   std::vector<Digest> held;
@@ -74,9 +74,9 @@ TEST(PackFull, StopsBeforeTheReserveWithTheNumbersAndGoesOnAfterASweep) {
   }
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error().code, Errc::exhausted);
-  EXPECT_NE(last.error().what.find("2097152 stay in reserve"), std::string::npos)
+  EXPECT_NE(last.error().what.find("4194304 stay in reserve"), std::string::npos)
       << last.error().what;
-  EXPECT_GE(std::filesystem::space(disk.path()).available, 2u << 20);
+  EXPECT_GE(std::filesystem::space(disk.path()).available, 4u << 20);
   EXPECT_GT(held.size(), 30u);
   for (const Digest& id : held) EXPECT_TRUE(store->open(id));
   auto freed = store->sweep([&](const Digest& id) { return id == held[0]; });
