@@ -17,6 +17,18 @@ def small_disk(case, folder, megabytes):
     case.addCleanup(subprocess.run, ["umount", "-l", folder], check=False)
 
 
+def take_all(folder):
+    """Somebody else takes all the space there is; returns the file that holds it."""
+    hog = os.path.join(folder, "hog")
+    with open(hog, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(1 << 20)) == 1 << 20:
+                pass
+        except OSError:
+            pass
+    return hog
+
+
 class FullDisk(LabCase):
     def setUp(self):
         self.stage = self.enterContext(self.make_stage())
@@ -75,14 +87,7 @@ class FullDisk(LabCase):
         start = self.stage.net.wan_bytes()[0]
         self.stage.controller.cli("rollout", "start", "r2", "--site", "lyon")
         wait_for("the transfer is under way", lambda: self.stage.net.wan_bytes()[0] - start > 20e6, 60)
-        hog = os.path.join(self.stage.agent.state, "hog")
-        with open(hog, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 20))
-                    file.flush()
-            except OSError:
-                pass
+        hog = take_all(self.stage.agent.state)
         wait_for("the agent says that its disk is full", self.agent_error, 90)
         self.serves_everything()
         self.stage.agent.daemon.kill()
@@ -90,6 +95,28 @@ class FullDisk(LabCase):
         self.serves_everything()
         os.unlink(hog)
         wait_for("with space again it finishes by itself", self.serves_noise, 180)
+
+    def test_controller_whose_disk_is_full_sends_what_it_has(self):
+        small_disk(self, self.stage.controller.state, 400)
+        self.stage.bring_up(self.tree.folder, self.make_fleet())
+        controller = self.stage.controller
+        controller.cli("apply", self.big_fleet())
+        self.stage.net.shape_wan("rate", "50mbit")
+        start = self.stage.net.wan_bytes()[0]
+        controller.cli("rollout", "start", "r2", "--site", "lyon")
+        wait_for("the transfer is under way", lambda: self.stage.net.wan_bytes()[0] - start > 20e6, 60)
+        hog = take_all(controller.state)
+        refused = controller.cli("image", "import", self.tree.iso, "--name", "other", "--tag", "1", ok=None)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertRegex(refused.stdout + refused.stderr, NUMBERS)
+        controller.daemon.kill()
+        controller.daemon.start()
+        self.assertEqual(len(controller.json("image", "list")), 2)
+        wait_for("all of r2 is sent", lambda: self.stage.net.wan_bytes()[0] - start > 120e6, 180)
+        os.unlink(hog)
+        controller.cli("rollout", "watch", timeout=180)
+        self.assertTrue(self.serves_noise())
+        self.serves_everything()
 
     def client(self):
         if not hasattr(self, "fake"):
