@@ -16,7 +16,7 @@ Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
 void Table::add(std::vector<Cell> row) {
   row.resize(titles_.size(), Cell(""));
   for (Cell& cell : row)
-    if (cell.text.empty()) cell.text = "-";
+    if (cell.text.empty()) cell.text.assign(1, '-');
   rows_.push_back(std::move(row));
 }
 
