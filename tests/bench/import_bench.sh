@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # import_bench.sh BIN [ISO]: import of an ISO into a pack store beside sha256sum of the same file, interleaved.
-# Without ISO one of MB megabytes (default 4096) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
+# ROUNDS: how many (3). Without ISO one of MB megabytes (default 4096) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 iso=${2:-}
@@ -35,7 +35,7 @@ seconds() { local TIMEFORMAT=%R; { time "$@" >/dev/null; } 2>&1 | tail -n1; }
 
 size=$(stat -c %s "$iso")
 sha256=$(sha256sum "$iso" | cut -d' ' -f1) # warms the page cache too
-for round in 1 2 3; do
+for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
   mkdir "$work/store$round"
   hashed=$(seconds sha256sum "$iso")
   imported=$("$bin/bench_import" "$iso" "$work/store$round" 2>/dev/null)
