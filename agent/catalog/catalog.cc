@@ -82,8 +82,7 @@ std::string pin_value(const std::vector<Digest>& manifests) {
 Catalog::Catalog(const ContentStore& content, StateStore& state)
     : content_(content), state_(state) {}
 
-std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key,
-                                                     const StateEntry& entry,
+std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key, const StateEntry& entry,
                                                      const VerifyKey* trusted) const {
   auto document = decode_signed(as_bytes(entry.value));
   if (document && trusted != nullptr) {
