@@ -185,8 +185,14 @@ Result<Enrolment::Enrolled> Enrolment::enrol(const StoredToken& stored, std::str
   if (*before) {
     auto old = decode_agent_record((*before)->value);
     // Two tokens for one name: the first one used has it, unless its agent was revoked since.
-    if (old && !old->revoked && old->key_id != record.key_id)
+    if (old && !old->revoked && old->key_id != record.key_id) {
+      // The record may be younger than our look at the token: then it was this token that was used.
+      auto again = state_.get(stored.key);
+      if (!again) return again.error();
+      if (!*again || (*again)->revision != stored.revision)
+        return fail(Errc::conflict, "token: used a moment ago");
       return fail(Errc::denied, "agent {}: enrolled already by another token", id);
+    }
     if (old && old->revoked && old->key_id == record.key_id)
       return fail(Errc::denied, "agent {}: revoked", id);
   }
