@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The checks of ./dev lint that no other tool has. Standard library only.
 
-  lint.py [--top DIR] [CHECK...]      checks: includes events trap size scripts; default all
+  lint.py [--top DIR] [CHECK...]      checks: includes events trap size names scripts; default all
 
 Prints `file:line: what is wrong` and ends with status 1 if there was any.
 """
@@ -186,6 +186,30 @@ def check_size(tree):
             yield path, lines, f"{lines} lines (at most {LINES_MAX}): which noun wants to move out?"
 
 
+def named_types(text):
+    """(line, qualified name) of the types defined directly in a named namespace, as clang-format writes them."""
+    spaces = []
+    for number, (raw, line) in enumerate(zip(text.splitlines(), blank_literals(text).splitlines()), 1):
+        opened = re.match(r"(?:inline )?namespace ([\w:]*) ?\{", line)
+        if opened:
+            spaces.append(opened.group(1))
+        elif raw.startswith("}  // namespace") and spaces:
+            spaces.pop()
+        defined = re.match(r"(?:struct|class|enum class|enum|union) (\w+)(?= *(?:final\b|:(?!:)|\{))", line)
+        if defined and spaces and all(spaces):
+            yield number, "::".join([*spaces, defined.group(1)])
+
+
+def check_names(tree):
+    """One name, one type: two of them in one program are merged by the linker, without a word."""
+    first = {}
+    for path in tree.sources():
+        for line, name in named_types(tree.text(path)):
+            before = first.setdefault(name, (path, line))
+            if before[0] != path:
+                yield path, line, f"{name} is defined in {before[0]}:{before[1]} too"
+
+
 def unused_imports(text):
     """(line, name) of imports that a Python file never uses; raises SyntaxError."""
     module = ast.parse(text)
@@ -215,7 +239,7 @@ def check_scripts(tree):
 
 
 CHECKS = {"includes": check_includes, "events": check_events, "trap": check_trap,
-          "size": check_size, "scripts": check_scripts}
+          "size": check_size, "names": check_names, "scripts": check_scripts}
 
 
 def main():

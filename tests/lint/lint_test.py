@@ -55,6 +55,21 @@ class LintTest(unittest.TestCase):
                                       "agent/x/b.cc": 'log::info("a.b");\n'})
         self.assertEqual(len(found), 1)
 
+    def test_one_name_for_two_types(self):
+        one = "namespace farboot {\n\nstruct Signal {\n  int a;\n};\n\n}  // namespace farboot\n"
+        two = "namespace farboot {\nvoid f() {\n}\n\nclass Signal final : public X {\n};\n\n}  // namespace farboot\n"
+        found = self.check("names", {"agent/link/a.h": one, "controller/fleet/b.h": two})
+        self.assertEqual([(path, line) for path, line, _ in found], [("controller/fleet/b.h", 5)])
+
+    def test_names_that_cannot_meet(self):
+        self.assertEqual(self.check("names", {
+            "agent/link/a.h": "namespace farboot {\nstruct Signal {\n};\nclass Only;\n}  // namespace farboot\n",
+            "agent/dhcp/b.h": "namespace farboot::dhcp {\nstruct Signal {\n};\n}  // namespace farboot::dhcp\n",
+            "agent/sync/c.cc": "namespace farboot {\nnamespace {\nstruct Signal {\n};\n}  // namespace\n"
+                               "struct Only::Impl {\n};\n}  // namespace farboot\n",
+            "agent/sync/d.h": "namespace farboot {\nclass Only {\n  struct Signal {\n  };\n};\n}  // namespace farboot\n",
+        }), [])
+
     def test_capturing_lambda_in_co_await(self):
         found = self.check("trap", {"agent/x/a.cc":
                                     "auto v = co_await on_disk(pool,\n [store, id] { return 1; });\n"})

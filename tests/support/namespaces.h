@@ -48,6 +48,21 @@ class Namespaces {
   void enter_server() const { enter(server_); }
   void enter_client() const { enter(client_); }
 
+  /// Both ends of the pair have been set up: waits until they carry packets too. The kernel arms a
+  /// fresh veth some time after `ip link set up` has returned, and drops what is sent before.
+  bool carries() const {
+    const auto end_carries = [](const char* name) {
+      return run(
+          fmt::format("for i in $(seq 1000); do ip -o link show {} | grep -q 'state UP' && exit 0; "
+                      "sleep 0.01; done; exit 1",
+                      name));
+    };
+    enter_client();
+    const bool client = end_carries("client0");
+    enter_server();
+    return client && end_carries("server0");
+  }
+
   /// In the namespace the thread is in.
   static bool run(const std::string& command) {
     return std::system((command + " 2>&1").c_str()) == 0;

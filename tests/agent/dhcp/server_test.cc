@@ -202,6 +202,7 @@ class DhcpServerOnAWire : public testing::Test {
     ASSERT_TRUE(
         Namespaces::run("ip link set lo up && ip addr add 10.77.0.86/24 dev client0 && "
                         "ip addr add 10.88.0.86/24 dev client0 && ip link set client0 up"));
+    ASSERT_TRUE(net_.carries());
     net_.enter_server();
   }
   /// The loop's thread lives in the server's namespace.
