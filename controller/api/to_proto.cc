@@ -187,6 +187,7 @@ v1::AgentRecord to_proto(const AgentRecord& agent, const std::optional<AgentStat
   *out.mutable_transfer() = to_progress(report, numbers);
   out.set_wan_bytes(report.wan_bytes);
   out.set_disk_free_bytes(report.disk_free_bytes);
+  out.set_rotten_chunks(report.rotten_chunks);
   out.set_error(report.error);
   return out;
 }

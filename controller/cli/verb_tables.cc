@@ -65,6 +65,13 @@ std::string site_table(const Terminal& terminal, const Repeated<v1::SiteRecord>&
   return table.text(terminal);
 }
 
+/// What is wrong there; a disk that rots is worth a word while nothing worse is.
+Table::Cell error_cell(const v1::AgentRecord& agent) {
+  if (!agent.error().empty() || agent.rotten_chunks() == 0) return {agent.error(), Colour::red};
+  return {fmt::format("{} chunks rotted on its disk and were fetched again", agent.rotten_chunks()),
+          Colour::yellow};
+}
+
 std::string agent_table(const Terminal& terminal, const Repeated<v1::AgentRecord>& agents) {
   Table table({"AGENT", "STATE", "SERVES", "STAGED", "TRANSFER", "DISK FREE>", "VERSION",
                "LAST REPORT", "ERROR"});
@@ -82,7 +89,7 @@ std::string agent_table(const Terminal& terminal, const Repeated<v1::AgentRecord
                heard ? size_text(agent.disk_free_bytes()) : "",
                agent.version(),
                short_time(agent.last_report()),
-               {agent.error(), Colour::red}});
+               error_cell(agent)});
   }
   return table.text(terminal);
 }

@@ -21,6 +21,7 @@ std::string encode(const AgentStatus& status) {
   object["staged"] = to_json_digest(report.staged);
   object["wan_bytes"] = report.wan_bytes;
   object["disk_free_bytes"] = report.disk_free_bytes;
+  object["rotten_chunks"] = report.rotten_chunks;
   object["error"] = report.error;
   object["hosts"] = Json::array();
   for (const HostReport& host : report.hosts) {
@@ -54,6 +55,7 @@ Result<AgentStatus> decode(const StateEntry& entry) {
   report.staged = digest_at(*object, "staged");
   report.wan_bytes = number_at(*object, "wan_bytes");
   report.disk_free_bytes = number_at(*object, "disk_free_bytes");
+  report.rotten_chunks = number_at(*object, "rotten_chunks");
   report.error = text_at(*object, "error");
   for (const Json& item : array_at(*object, "hosts")) {
     HostReport host;

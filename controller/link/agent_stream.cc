@@ -58,8 +58,12 @@ void AgentStream::finish(const grpc::Status& status) {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(finished_, true)) return;
-    // A write that hangs on a dead line would keep the status back for ever.
-    if (!waiting_.empty()) context_.TryCancel();
+    if (!waiting_.empty()) {
+      waiting_.erase(waiting_.begin() + 1, waiting_.end());
+      last_word_ = status;
+      cut_off_.arm();
+      return;
+    }
   }
   Finish(status);
 }
@@ -95,15 +99,23 @@ grpc::Status AgentStream::take(const v1::AgentMessage& message) {
 }
 
 void AgentStream::OnWriteDone(bool ok) {
-  if (!ok) return finish(grpc::Status::OK);
-  const std::lock_guard lock(mutex_);
-  waiting_.pop_front();
-  if (!finished_ && !waiting_.empty()) StartWrite(waiting_.front().get());
+  const auto keep = shared_from_this();
+  std::optional<grpc::Status> last_word;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.pop_front();
+    last_word = std::move(last_word_);
+    if (!ok) waiting_.clear();
+    if (!finished_ && !waiting_.empty()) StartWrite(waiting_.front().get());
+  }
+  if (last_word) return Finish(*last_word);
+  if (!ok) finish(grpc::Status::OK);
 }
 
 void AgentStream::OnCancel() { finish(grpc::Status::CANCELLED); }
 
 void AgentStream::OnDone() {
+  cut_off_.done();
   owner_.on_ended(*this);
   // May delete this: the last thing that happens.
   const std::shared_ptr<AgentStream> last = std::move(self_);

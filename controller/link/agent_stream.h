@@ -5,12 +5,14 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <grpcpp/grpcpp.h>
 
 #include "common/content/signature.h"
+#include "controller/link/cut_off.h"
 #include "controller/link/worker_pool.h"
 #include "controller/pki/enrol.h"
 #include "farboot/v1/link.grpc.pb.h"
@@ -52,11 +54,13 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   /// A desired state and its offers: take the place of those that still wait. Ignored if one of a
   /// later `revision` was given already: two threads may have looked at different moments.
   void send_state(std::uint64_t revision, const std::vector<SharedMessage>& messages);
-  /// Thread-safe, harmless twice: the first status counts.
+  /// Thread-safe, harmless twice: the first status counts. What is being written goes out before
+  /// it; what waits does not.
   void finish(const grpc::Status& status);
 
   /// The last proof that was found good. One thread at a time: the owner's.
   SignedDocument proof;
+  std::uint64_t rotten_chunks = 0;  ///< last told; likewise
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -65,16 +69,16 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
  private:
   AgentStream(grpc::CallbackServerContext& context, WorkerPool& pool, StreamOwner& owner)
-      : context_(context), pool_(pool), owner_(owner) {}
+      : pool_(pool), owner_(owner), cut_off_(context) {}
 
   void read();
   void handle();
   grpc::Status take(const v1::AgentMessage& message);
   void put(SharedMessage message);
 
-  grpc::CallbackServerContext& context_;
   WorkerPool& pool_;
   StreamOwner& owner_;
+  CutOff cut_off_;
   AgentRecord agent_;
   std::shared_ptr<AgentStream> self_;  ///< until OnDone
   v1::AgentMessage incoming_;
@@ -84,6 +88,7 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   std::deque<SharedMessage> waiting_;  ///< the first one is being written
   std::uint64_t state_revision_ = 0;
   bool finished_ = false;
+  std::optional<grpc::Status> last_word_;  ///< to follow the message being written
 };
 
 }  // namespace farboot

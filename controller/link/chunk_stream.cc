@@ -83,17 +83,24 @@ void ChunkStream::finish(const grpc::Status& status) {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(finished_, true)) return;
-    // A write that hangs on a dead or slow line would keep the status back.
-    if (writing_) context_.TryCancel();
+    if (writing_) {
+      last_word_ = status;
+      cut_off_.arm();
+      return;
+    }
   }
   Finish(status);
 }
 
 void ChunkStream::OnWriteDone(bool ok) {
+  const auto keep = shared_from_this();
+  std::optional<grpc::Status> last_word;
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
+    last_word = std::move(last_word_);
   }
+  if (last_word) return Finish(*last_word);
   if (!ok) return finish(grpc::Status::CANCELLED);
   pump();
 }
@@ -101,6 +108,7 @@ void ChunkStream::OnWriteDone(bool ok) {
 void ChunkStream::OnCancel() { finish(grpc::Status::CANCELLED); }
 
 void ChunkStream::OnDone() {
+  cut_off_.done();
   parts_.ended(*this);
   // May delete this: the last thing that happens.
   const std::shared_ptr<ChunkStream> last = std::move(self_);

@@ -13,6 +13,7 @@
 
 #include "controller/link/chunk_cache.h"
 #include "controller/link/convert.h"
+#include "controller/link/cut_off.h"
 #include "controller/link/worker_pool.h"
 
 namespace farboot {
@@ -31,7 +32,8 @@ class ChunkStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   /// Begins to send. Requires that every chunk may be given to the caller.
   void begin(Want want);
-  /// Thread-safe, harmless twice: the first status counts.
+  /// Thread-safe, harmless twice: the first status counts. A frame being written goes out before
+  /// it.
   void finish(const grpc::Status& status);
 
   void OnWriteDone(bool ok) override;
@@ -40,14 +42,14 @@ class ChunkStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
  private:
   ChunkStream(grpc::CallbackServerContext& context, Parts parts)
-      : context_(context), parts_(std::move(parts)) {}
+      : parts_(std::move(parts)), cut_off_(context) {}
 
   void pump();
   void prepare();
   Result<std::optional<grpc::ByteBuffer>> make_frame();
 
-  grpc::CallbackServerContext& context_;
   Parts parts_;
+  CutOff cut_off_;
   std::shared_ptr<ChunkStream> self_;  ///< until OnDone
   Want want_;                          ///< of the one job that prepares
   std::size_t at_ = 0;                 ///< likewise
@@ -57,6 +59,7 @@ class ChunkStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<grpc::ByteBuffer> ready_;
   grpc::ByteBuffer writing_frame_;
   bool preparing_ = false, writing_ = false, exhausted_ = false, finished_ = false;
+  std::optional<grpc::Status> last_word_;  ///< to follow the frame being written
 };
 
 }  // namespace farboot

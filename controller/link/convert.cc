@@ -69,6 +69,7 @@ Result<AgentReport> from_proto(const v1::Report& report) {
   out.bytes_per_second = report.bytes_per_second();
   out.wan_bytes = report.wan_bytes();
   out.disk_free_bytes = report.disk_free_bytes();
+  out.rotten_chunks = report.rotten_chunks();
   out.error = bounded(report.error());
   if (report.has_ready_proof()) {
     auto proof = farboot::from_proto(DocumentKind::ready, report.ready_proof());

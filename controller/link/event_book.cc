@@ -46,11 +46,12 @@ Result<std::uint64_t> EventBook::acknowledged(const AgentRecord& agent) const {
   return key == agent.key_id ? sequence : 0;
 }
 
-Result<std::uint64_t> EventBook::keep(const AgentRecord& agent, std::span<const SiteEvent> events) {
+Result<EventBook::Kept> EventBook::keep(const AgentRecord& agent,
+                                        std::span<const SiteEvent> events) {
   auto newest = acknowledged(agent);
   if (!newest) return newest.error();
   Transaction transaction;
-  std::uint64_t last = *newest;
+  std::uint64_t last = *newest, fresh = 0;
   for (const SiteEvent& event : events) {
     if (event.sequence <= last) continue;
     const bool gap = event.sequence != last + 1;
@@ -62,12 +63,13 @@ Result<std::uint64_t> EventBook::keep(const AgentRecord& agent, std::span<const 
     }
     transaction.put(event_key(agent.id, event.sequence), encode(event));
     last = event.sequence;
+    ++fresh;
   }
-  if (last == *newest) return last;
+  if (fresh == 0) return Kept{last, 0};
   transaction.put(ack_key(agent.id), std::to_string(last) + " " + agent.key_id);
   auto committed = state_.commit(transaction);
   if (!committed) return committed.error();
-  return last;
+  return Kept{last, fresh};
 }
 
 Result<void> EventBook::drop_up_to(const std::string& agent, std::uint64_t sequence,

@@ -35,8 +35,12 @@ class EventBook {
   /// Sequence number of the newest event kept; 0: none. An agent that was enrolled anew (another
   /// key) counts from one again.
   Result<std::uint64_t> acknowledged(const AgentRecord& agent) const;
-  /// Keeps what is newer than that, durably, and returns the new acknowledged number.
-  Result<std::uint64_t> keep(const AgentRecord& agent, std::span<const SiteEvent> events);
+  struct Kept {
+    std::uint64_t acknowledged = 0;
+    std::uint64_t fresh = 0;  ///< not seen before
+  };
+  /// Keeps what is newer than what is acknowledged, durably.
+  Result<Kept> keep(const AgentRecord& agent, std::span<const SiteEvent> events);
 
  private:
   Result<void> drop_up_to(const std::string& agent, std::uint64_t sequence, Transaction& out) const;

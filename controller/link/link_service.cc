@@ -115,6 +115,10 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
       report->ready_proof.reset();
     }
   }
+  if (report->rotten_chunks > stream.rotten_chunks)
+    log::warn("link.chunks_rotten", log::kv("agent", agent.id),
+              log::kv("since_start", report->rotten_chunks));
+  stream.rotten_chunks = report->rotten_chunks;
   reports_.fetch_add(1, std::memory_order_relaxed);
   parts_.sink.on_report(*report);
   return grpc::Status::OK;
@@ -142,13 +146,13 @@ grpc::Status LinkService::Impl::on_events(AgentStream& stream, const v1::EventBa
   if (!events) return to_grpc(events.error());
   auto kept = events_.keep(stream.agent(), *events);
   if (!kept) return to_grpc(kept.error());
-  kept_events_.fetch_add(events->size(), std::memory_order_relaxed);
+  kept_events_.fetch_add(kept->fresh, std::memory_order_relaxed);
   std::vector<HostReport> hosts;
   for (const SiteEvent& event : *events)
     if (!event.host.host.empty()) hosts.push_back(event.host);
   parts_.sink.on_hosts(stream.agent().site, hosts);
   v1::ControllerMessage message;
-  message.mutable_event_ack()->set_sequence(*kept);
+  message.mutable_event_ack()->set_sequence(kept->acknowledged);
   stream.send(std::move(message));
   return grpc::Status::OK;
 }

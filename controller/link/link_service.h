@@ -30,7 +30,8 @@ struct LinkSettings {
 /// For metrics, since the start.
 struct LinkCounts {
   std::uint64_t connected = 0;  ///< streams open now
-  std::uint64_t connects = 0, reports = 0, events = 0;
+  std::uint64_t connects = 0, reports = 0;
+  std::uint64_t events = 0;       ///< kept; each once, however often it came
   std::uint64_t chunk_bytes = 0;  ///< sent, as they travel
   std::uint64_t fetches_refused = 0, proofs_refused = 0;
 };

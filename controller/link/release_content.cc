@@ -43,6 +43,8 @@ Result<std::shared_ptr<const ReleaseContent>> ReleaseContents::load(const Digest
   if (!*stored) return fail(Errc::not_found, "{}: not known here", subject);
   auto document = decode_signed(as_bytes((*stored)->value));
   if (!document) return prefix(subject, document.error());
+  if (document->digest() != release)
+    return fail(Errc::corrupt, "{}: what is stored under its name is another document", subject);
   auto decoded = decode_release(document->document);
   if (!decoded) return prefix(subject, decoded.error());
   auto content = std::make_shared<ReleaseContent>();

@@ -7,20 +7,20 @@ namespace {
 
 using Releases = Fleet::Releases;
 
-bool online(const SiteFacts& site) {
+bool online(const TargetFacts& site) {
   return std::any_of(site.agents.begin(), site.agents.end(),
                      [](const AgentFacts& agent) { return agent.online; });
 }
 
 /// True if every agent that can be asked says so, and one can.
 template <class Says>
-bool all_online(const SiteFacts& site, Says says) {
+bool all_online(const TargetFacts& site, Says says) {
   return online(site) &&
          std::all_of(site.agents.begin(), site.agents.end(),
                      [&](const AgentFacts& agent) { return !agent.online || says(agent); });
 }
 
-std::string first_error(const SiteFacts& site) {
+std::string first_error(const TargetFacts& site) {
   for (const AgentFacts& agent : site.agents)
     if (agent.online && !agent.error.empty()) return agent.error;
   return {};
@@ -58,12 +58,12 @@ class Planner {
   }
 
  private:
-  const SiteFacts* site(const RolloutTarget& target) const {
+  const TargetFacts* site(const RolloutTarget& target) const {
     const auto found = facts_.find(target.site);
     return found == facts_.end() ? nullptr : &found->second;
   }
 
-  bool serves_already(const SiteFacts& facts) const {
+  bool serves_already(const TargetFacts& facts) const {
     const Digest release = rollout_.release;
     return facts.ordered.serve == release &&
            all_online(facts, [&](const AgentFacts& agent) { return agent.active == release; });
@@ -88,7 +88,7 @@ class Planner {
   }
 
   void observe(RolloutTarget& target) {
-    const SiteFacts* facts = site(target);
+    const TargetFacts* facts = site(target);
     if (facts == nullptr) return set(target, TargetState::skipped, "the site was removed");
     switch (target.state) {
       case TargetState::staging: return observe_staging(target, *facts);
@@ -98,7 +98,7 @@ class Planner {
     }
   }
 
-  void observe_staging(RolloutTarget& target, const SiteFacts& facts) {
+  void observe_staging(RolloutTarget& target, const TargetFacts& facts) {
     SiteMemory& memory = memory_[target.site];
     if (held_for(memory.offline_since, !online(facts), rollout_.policy.offline_grace,
                  now_.steady)) {
@@ -132,7 +132,7 @@ class Planner {
     }
   }
 
-  void observe_activating(RolloutTarget& target, const SiteFacts& facts) {
+  void observe_activating(RolloutTarget& target, const TargetFacts& facts) {
     SiteMemory& memory = memory_[target.site];
     const Digest release = rollout_.release;
     if (all_online(facts, [&](const AgentFacts& agent) { return agent.active == release; }))
@@ -156,7 +156,7 @@ class Planner {
                : "not active after " + std::to_string(rollout_.policy.activate.count()) + " s");
   }
 
-  void observe_returning(RolloutTarget& target, const SiteFacts& facts) {
+  void observe_returning(RolloutTarget& target, const TargetFacts& facts) {
     if (all_online(facts, [&](const AgentFacts& agent) { return agent.active == target.from; }))
       return set(target, TargetState::returned, target.detail);
     // The order stands; waiting for ever for the report would leave the rollout open.
@@ -249,7 +249,7 @@ class Planner {
                       [](const RolloutTarget& target) { return under_way(target.state); }));
     for (RolloutTarget& target : rollout_.targets) {
       if (target.wave != rollout_.wave || target.state != TargetState::pending) continue;
-      const SiteFacts* facts = site(target);
+      const TargetFacts* facts = site(target);
       if (facts == nullptr) {
         set(target, TargetState::skipped, "the site was removed");
         continue;

@@ -27,13 +27,13 @@ struct AgentFacts {
   std::string error;
 };
 
-struct SiteFacts {
+struct TargetFacts {
   Fleet::Releases ordered;         ///< what the site is to have now
   std::vector<AgentFacts> agents;  ///< enrolled and not revoked
 };
 
 /// Every site there is.
-using FleetFacts = std::map<std::string, SiteFacts>;
+using FleetFacts = std::map<std::string, TargetFacts>;
 
 /// The wall clock is for what is stored and shown, the steady one for the graces.
 struct PlanTime {

@@ -8,6 +8,7 @@
 #include "controller/cli/progress.h"
 #include "controller/cli/rollout_view.h"
 #include "controller/cli/table.h"
+#include "controller/cli/verb_tables.h"
 #include "tests/support/fake_clock.h"
 
 namespace farboot {
@@ -81,6 +82,19 @@ TEST(Progress, RedrawsOnATtyAndPrintsLinesElsewhere) {
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 3);
   EXPECT_THAT(lines, HasSubstr("10.0 MB/s"));
   EXPECT_THAT(lines, ::testing::Not(HasSubstr("\x1b")));
+}
+
+TEST(AgentTable, TellsOfADiskThatRots) {
+  std::ostringstream sink;
+  google::protobuf::RepeatedPtrField<v1::AgentRecord> agents;
+  v1::AgentRecord& agent = *agents.Add();
+  agent.set_id("lyon/pi1");
+  agent.set_rotten_chunks(3);
+  const auto text = [&] { return agent_table(Terminal{sink, sink}, agents); };
+  EXPECT_THAT(text(), HasSubstr("3 chunks rotted on its disk"));
+  agent.set_error("no space");
+  EXPECT_THAT(text(), HasSubstr("no space"));
+  EXPECT_THAT(text(), ::testing::Not(HasSubstr("rotted")));
 }
 
 v1::Rollout rollout() {

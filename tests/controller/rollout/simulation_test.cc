@@ -108,7 +108,7 @@ class Simulation {
   std::size_t below(std::size_t n) { return random_() % n; }
 
   void move(const std::string& name, SimulatedAgent& agent) {
-    SiteFacts& site = facts_.at(name);
+    TargetFacts& site = facts_.at(name);
     AgentFacts& said = site.agents[0];
     if (agent.temper == Temper::dies && below(15) == 0) agent.dead = true;
     if (agent.temper == Temper::flaps && below(4) == 0) said.online = !said.online;
