@@ -21,6 +21,7 @@
 #include "agent/loop.h"
 #include "agent/site/http_site.h"
 #include "agent/site/local_control.h"
+#include "agent/site/rot_bell.h"
 #include "agent/site/site_files.h"
 #include "agent/site/site_link.h"
 #include "agent/site/site_metrics.h"
@@ -39,8 +40,9 @@ constexpr std::size_t kDiskThreads = 2;
 constexpr Seconds kStoreLook{15};
 constexpr Seconds kDrainMax{2};  ///< for what was cut off to unwind; less than systemd waits
 
-PackStoreOptions store_options(const AgentConfig& config) {
+PackStoreOptions store_options(const AgentConfig& config, const RotBell& bell) {
   PackStoreOptions options;
+  options.on_quarantine = bell.hook();
   if (config.store_budget_bytes > 0) options.budget_bytes = config.store_budget_bytes;
   if (config.store_reserve_bytes > 0) options.reserve_bytes = config.store_reserve_bytes;
   return options;
@@ -99,17 +101,20 @@ std::string dhcp_mode_word(DhcpMode mode) {
 
 struct Agent::Parts {
   Parts(const AgentConfig& settings, std::unique_ptr<Database> opened,
-        std::unique_ptr<RocksState> opened_state, std::unique_ptr<PackStore> opened_content)
+        std::unique_ptr<RocksState> opened_state, std::unique_ptr<PackStore> opened_content,
+        RotBell opened_bell)
       : config(settings),
         database(std::move(opened)),
         state(std::move(opened_state)),
-        content(std::move(opened_content)) {}
+        content(std::move(opened_content)),
+        bell(std::move(opened_bell)) {}
 
   const AgentConfig config;
   const Clock& clock = system_clock();
   std::unique_ptr<Database> database;
   std::unique_ptr<RocksState> state;
   std::unique_ptr<PackStore> content;
+  RotBell bell;
 
   // What the loop did not finish ends with it, and counts that: the registry lives longer.
   prometheus::Registry registry;
@@ -158,6 +163,7 @@ struct Agent::Parts {
 };
 
 Result<void> Agent::Parts::open() {
+  bell.tell([this] { link.damaged(); });
   const auto trusted = load_verify_key(config.state_dir);
   if (!trusted) log::warn("agent.no_verify_key", log::kv("error", trusted.error().what));
   if (auto read = catalog.open(trusted ? &*trusted : nullptr); !read) return read.error();
@@ -242,6 +248,7 @@ Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Agent::~Agent() {
   parts_->link.stop();
   parts_->disk.join();
+  parts_->bell.tell({});
 }
 
 Result<std::unique_ptr<Agent>> Agent::open(const AgentConfig& config) {
@@ -250,10 +257,11 @@ Result<std::unique_ptr<Agent>> Agent::open(const AgentConfig& config) {
   if (!database) return database.error();
   auto state = RocksState::open(**database);
   if (!state) return state.error();
-  auto content = PackStore::open(**database, config.packs_folder(), store_options(config));
+  const RotBell bell;
+  auto content = PackStore::open(**database, config.packs_folder(), store_options(config, bell));
   if (!content) return content.error();
-  auto parts =
-      std::make_unique<Parts>(config, std::move(*database), std::move(*state), std::move(*content));
+  auto parts = std::make_unique<Parts>(config, std::move(*database), std::move(*state),
+                                       std::move(*content), bell);
   std::unique_ptr<Agent> agent(new Agent(std::move(parts)));
   if (auto opened = agent->parts_->open(); !opened) return opened.error();
   if (auto bound = agent->parts_->bind(); !bound) return bound.error();

@@ -24,13 +24,16 @@ LinkConnection::LinkConnection(ConnectionHost& host, std::shared_ptr<grpc::Chann
 
 void LinkConnection::cancel() {
   context_.TryCancel();
-  upstream_->cancel();
+  upstream_->close();
 }
 
 Error LinkConnection::run() {
   stream_ = stub_->Connect(&context_);
   v1::AgentMessage first;
-  *first.mutable_hello() = hello_of(host_.sync.status(), host_.settings, 0);
+  const auto waiting = host_.collect(1);
+  const std::uint64_t outbox_first =
+      waiting && !waiting->events.empty() ? waiting->events.front().sequence : 0;
+  *first.mutable_hello() = hello_of(host_.sync.status(), host_.settings, outbox_first);
   if (stream_->Write(first)) {
     std::jthread teller([this] { tell(); });
     v1::ControllerMessage message;
@@ -39,7 +42,7 @@ Error LinkConnection::run() {
     context_.TryCancel();  // no-op where the stream has ended by itself
     host_.report.raise();
   }
-  upstream_->cancel();
+  upstream_->close();
   const grpc::Status status = stream_->Finish();
   if (status.ok()) return fail(Errc::unavailable, "the controller ended the stream");
   return to_error(status);

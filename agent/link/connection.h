@@ -9,7 +9,7 @@
 
 #include "agent/link/convert.h"
 #include "agent/link/grpc_upstream.h"
-#include "agent/link/signal.h"
+#include "agent/link/wakeup.h"
 #include "common/rpc/credentials.h"
 #include "farboot/v1/link.grpc.pb.h"
 
@@ -20,8 +20,8 @@ struct ConnectionHost {
   Sync& sync;
   const ContentStore& content;
   const Clock& clock;
-  const LinkSettings& settings;
-  Signal& report;  ///< raised when there is something to tell
+  const AgentLinkSettings& settings;
+  Wakeup& report;  ///< raised when there is something to tell
   const std::function<bool()> stopping;
   /// Collects on the loop; nullopt: the agent is stopping.
   const std::function<std::optional<SiteReport>(std::size_t events_max)> collect;

@@ -19,8 +19,9 @@ v1::TransferStep to_proto(SyncStep step) {
   return v1::TRANSFER_STEP_IDLE;
 }
 
-/// protobuf wants UTF-8; machines and installers send what they like.
-std::string clean(const std::string& text) { return text_from_proto(text, 4096); }
+/// protobuf wants UTF-8; machines and installers send what they like. The largest report stays
+/// within kMessageBytesMax.
+std::string clean(const std::string& text) { return text_from_proto(text, kReportTextMax); }
 
 void fill(const HostStatus& status, v1::HostReport* out) {
   out->set_host(clean(status.host));
@@ -55,7 +56,7 @@ Result<Offer> from_proto(const v1::Offer& message) {
   return offer;
 }
 
-v1::Hello hello_of(const SyncStatus& status, const LinkSettings& settings,
+v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings,
                    std::uint64_t outbox_first) {
   v1::Hello hello;
   hello.set_protocol(kLinkProtocol);
@@ -68,7 +69,7 @@ v1::Hello hello_of(const SyncStatus& status, const LinkSettings& settings,
 }
 
 v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint64_t free_bytes,
-                     const LinkSettings& settings) {
+                     const AgentLinkSettings& settings) {
   v1::Report report;
   report.set_desired_number(status.desired_number);
   report.set_active(to_proto(status.active));
@@ -81,6 +82,7 @@ v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint
   report.set_bytes_per_second(status.bytes_per_second);
   report.set_wan_bytes(status.wan_bytes);
   report.set_disk_free_bytes(free_bytes);
+  report.set_rotten_chunks(status.rotten_chunks);
   report.set_error(clean(status.error));
   report.set_version(settings.version);
   report.set_dhcp_mode(settings.dhcp_mode);

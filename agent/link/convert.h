@@ -12,15 +12,16 @@ namespace farboot {
 inline constexpr std::size_t kManifestsMax = 4096;  ///< in an offer
 inline constexpr std::size_t kEventsPerBatch = 256;
 inline constexpr std::size_t kHostsPerReport = 4096;
+inline constexpr std::size_t kReportTextMax = 1024;  ///< bytes of one text in a report or event
 inline constexpr std::uint32_t kLinkProtocol = 1;
 
 /// Errors: invalid.
 Result<Offer> from_proto(const v1::Offer& message);
 
-v1::Hello hello_of(const SyncStatus& status, const LinkSettings& settings,
+v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings,
                    std::uint64_t outbox_first);
 v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint64_t free_bytes,
-                     const LinkSettings& settings);
+                     const AgentLinkSettings& settings);
 v1::EventBatch events_of(const std::vector<HostEvent>& events);
 
 /// What the controller says about itself and the link; clamped to sane ranges.

@@ -36,6 +36,8 @@ Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
   return {};
 }
 
+Error closed() { return fail(Errc::unavailable, "the connection to the controller was lost"); }
+
 }  // namespace
 
 GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel) : channel_(std::move(channel)) {}
@@ -45,7 +47,9 @@ Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> 
   grpc::ClientContext context;
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) return closed();
     running_ = &context;
+    cancelled_ = false;
   }
   v1::FetchChunksRequest request;
   request.set_release(to_proto(release));
@@ -62,16 +66,26 @@ Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> 
     }
   }
   const grpc::Status status = reader->Finish();
-  {
-    const std::lock_guard lock(mutex_);
-    running_ = nullptr;
-  }
+  const std::lock_guard lock(mutex_);
+  running_ = nullptr;
   if (!taken) return taken.error();
-  return to_result(status);
+  if (status.ok()) return {};
+  if (closed_) return closed();
+  Error error = to_error(status);
+  // A stream that the other side or the line broke off: not an order of ours.
+  if (error.code == Errc::cancelled && !cancelled_) error.code = Errc::unavailable;
+  return error;
 }
 
 void GrpcUpstream::cancel() {
   const std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  if (running_ != nullptr) running_->TryCancel();
+}
+
+void GrpcUpstream::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
   if (running_ != nullptr) running_->TryCancel();
 }
 

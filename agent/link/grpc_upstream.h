@@ -19,13 +19,17 @@ class GrpcUpstream final : public Upstream {
 
   Result<void> fetch(const Digest& release, std::span<const Digest> want,
                      const Take& take) override;
-  /// Ends the fetch under way. Any thread.
+  /// Ends the fetch under way; the next one may begin. Any thread.
   void cancel();
+  /// The connection is gone: ends the fetch under way and every later one at once. Any thread.
+  void close();
 
  private:
   std::shared_ptr<grpc::Channel> channel_;
   std::mutex mutex_;
   grpc::ClientContext* running_ = nullptr;
+  bool cancelled_ = false;  ///< the one that runs, by us
+  bool closed_ = false;
 };
 
 }  // namespace farboot

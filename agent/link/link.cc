@@ -13,7 +13,7 @@
 
 #include "agent/link/connection.h"
 #include "agent/link/convert.h"
-#include "agent/link/signal.h"
+#include "agent/link/wakeup.h"
 #include "common/base/log.h"
 #include "common/rpc/convert.h"
 #include "common/rpc/status_map.h"
@@ -26,13 +26,18 @@ constexpr days kRenewBefore{30};  // of 90
 constexpr Seconds kRenewTimeout{10};
 constexpr Seconds kSteady{60};  // a connection that lived this long counts as one that works
 constexpr Milliseconds kIdleLook{600'000};
-constexpr int kWorkNiceness = 10;  // hashing for a transfer waits for hashing for a client
+
+/// One of another key would lock us out for good.
+bool is_for(const std::string& certificate_pem, const IdentityKey& key) {
+  const auto certified = public_key_id(certificate_pem), own = public_key_id(key.public_pem());
+  return certified && own && *certified == *own;
+}
 
 }  // namespace
 
 struct Link::State {
   State(LinkParts parts_in, AgentIdentity identity_in, LinkCallbacks callbacks_in,
-        LinkSettings settings_in)
+        AgentLinkSettings settings_in)
       : parts(parts_in),
         identity(std::move(identity_in)),
         callbacks(std::move(callbacks_in)),
@@ -44,7 +49,7 @@ struct Link::State {
 
   SyncHooks hooks();
   bool stopping() const { return stopped; }
-  void pause(Milliseconds time, const Signal& signal);
+  void pause(Milliseconds time, const Wakeup& signal);
 
   void talk();
   Error talk_once(Milliseconds& spread, bool& worked);
@@ -65,9 +70,9 @@ struct Link::State {
   LinkParts parts;
   AgentIdentity identity;
   LinkCallbacks callbacks;
-  LinkSettings settings;
+  AgentLinkSettings settings;
   std::atomic<bool> stopped{false};
-  Signal report, work_due;
+  Wakeup report, work_due;
   Guarded<Credentials> credentials;
   Guarded<Shared> shared;
   Sync sync;
@@ -95,7 +100,7 @@ auto Link::State::on_loop(Job job) -> std::optional<decltype(job())> {
   // Shared with the handler, which may run after we have given up, or never.
   struct Slot {
     Guarded<std::optional<Value>> value;
-    Signal done;
+    Wakeup done;
   };
   auto slot = std::make_shared<Slot>();
   boost::asio::post(parts.loop, [this, slot, job = std::move(job)]() mutable {
@@ -122,24 +127,22 @@ void Link::State::post_desired(std::shared_ptr<const DesiredState> desired) {
 void Link::State::talk() {
   Backoff backoff(settings.backoff, std::random_device{}());
   while (!stopping()) {
-    const std::uint64_t seen = report.count();
     Milliseconds spread{0};
     bool worked = false;
     const SteadyTime began = parts.clock.steady();
     const Error ended = talk_once(spread, worked);
+    const bool lasted = worked && parts.clock.steady() - began >= kSteady;
+    const Milliseconds delay = lasted ? backoff.after_loss(spread) : backoff.next();
+    if (!stopping())
+      log::warn("link.down", log::kv("controller", identity.address), log::kv("error", ended.what),
+                log::kv("again_ms", delay.count()));
     shared.with([&](Shared& held) {
       held.status.connected = false;
       held.status.error = ended.what;
       held.connection.reset();
       held.upstream.reset();
     });
-    if (stopping()) return;
-    const bool lasted = worked && parts.clock.steady() - began >= kSteady;
-    const Milliseconds delay = lasted ? backoff.after_loss(spread) : backoff.next();
-    log::warn("link.down", log::kv("controller", identity.address), log::kv("error", ended.what),
-              log::kv("again_ms", delay.count()));
     const SteadyTime until = parts.clock.steady() + delay;
-    static_cast<void>(seen);
     while (!stopping()) {
       const auto left = std::chrono::ceil<Milliseconds>(until - parts.clock.steady());
       if (left <= Milliseconds(0)) break;
@@ -149,7 +152,8 @@ void Link::State::talk() {
 }
 
 Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
-  auto channel = dial(identity.address, credentials.with([](const Credentials& c) { return c; }));
+  auto channel = dial(identity.address, credentials.with([](const Credentials& c) { return c; }),
+                      settings.dial);
   if (!channel) return channel.error();
   ConnectionHost host{
       sync,
@@ -187,7 +191,7 @@ Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
 }
 
 void Link::State::work() {
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kWorkNiceness);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), settings.work_niceness);
   Backoff backoff({Milliseconds(1000), Milliseconds(300'000)}, std::random_device{}());
   while (!stopping()) {
     const std::uint64_t seen = work_due.count();
@@ -222,6 +226,8 @@ void Link::State::renew(v1::Link::Stub& stub, WallTime controller_time) {
   Result<void> done = to_result(status);
   const auto renewed = certificate_expires(response.certificate_pem());
   if (done && !renewed) done = renewed.error();
+  if (done && !is_for(response.certificate_pem(), identity.key))
+    done = fail(Errc::mismatch, "the certificate is not for our key");
   if (done) done = store_certificate(settings.state_dir, response.certificate_pem());
   if (!done) {
     log::warn("link.not_renewed", log::kv("error", done.error().what));
@@ -231,7 +237,8 @@ void Link::State::renew(v1::Link::Stub& stub, WallTime controller_time) {
   log::info("link.renewed", log::kv("expires", to_iso8601(*renewed)));
 }
 
-Link::Link(LinkParts parts, AgentIdentity identity, LinkCallbacks callbacks, LinkSettings settings)
+Link::Link(LinkParts parts, AgentIdentity identity, LinkCallbacks callbacks,
+           AgentLinkSettings settings)
     : state_(std::make_unique<State>(parts, std::move(identity), std::move(callbacks),
                                      std::move(settings))) {}
 
@@ -254,8 +261,8 @@ void Link::stop() {
   state_->sync.stop();
   state_->report.raise();
   state_->work_due.raise();
-  const auto [connection, upstream] = state_->shared.with(
-      [](const State::Shared& held) { return std::pair(held.connection, held.upstream); });
+  const auto connection =
+      state_->shared.with([](const State::Shared& held) { return held.connection; });
   if (connection) connection->cancel();
   for (std::thread* thread : {&state_->talker, &state_->worker})
     if (thread->joinable()) thread->join();

@@ -22,6 +22,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/content/desired_state.h"
+#include "common/rpc/credentials.h"
 #include "common/store/content_store.h"
 #include "common/store/state_store.h"
 
@@ -45,12 +46,14 @@ struct LinkCallbacks {
   std::function<void(std::shared_ptr<const Snapshot>)> published;
 };
 
-struct LinkSettings {
+struct AgentLinkSettings {
   BackoffLimits backoff;
   Milliseconds report_gap{1'000};   ///< changes are told at most this often
   std::filesystem::path state_dir;  ///< renewed certificates go to its identity/
   std::string version;
   std::string dhcp_mode;
+  DialOptions dial;
+  int work_niceness = 10;  ///< hashing for a transfer waits for hashing for a client
 };
 
 /// Lives longer than the Link.
@@ -73,7 +76,8 @@ struct LinkStatus {
 
 class Link {
  public:
-  Link(LinkParts parts, AgentIdentity identity, LinkCallbacks callbacks, LinkSettings settings);
+  Link(LinkParts parts, AgentIdentity identity, LinkCallbacks callbacks,
+       AgentLinkSettings settings);
   ~Link();  ///< stops
 
   /// Reads back what was desired. Blocks: before the loop runs, after Catalog::open(). Errors: only
@@ -87,7 +91,7 @@ class Link {
   // Any thread:
   /// Something about hosts changed: report soon.
   void poke();
-  /// Serving met a chunk that is gone or rotten.
+  /// A chunk was found rotten and is no longer held: it is fetched again, and reported. Quick.
   void damaged();
   LinkStatus status() const;
   /// The newest verified desired state; nullptr: none yet.

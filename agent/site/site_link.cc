@@ -23,6 +23,13 @@ void SiteLink::stop() {
   if (link_ != nullptr) link_->stop();
 }
 
+void SiteLink::damaged() {
+  // A link that starts looks at everything anyway.
+  boost::asio::post(parts_.loop, [this] {
+    if (link_ != nullptr) link_->damaged();
+  });
+}
+
 Task<void> SiteLink::watch() {
   while (!stopped_) {
     const bool changed = co_await identity_changed();
@@ -84,7 +91,7 @@ Task<void> SiteLink::take_up_identity() {
     co_return;
   }
   std::string agent = identity->agent;
-  LinkSettings settings;
+  AgentLinkSettings settings;
   settings.state_dir = parts_.state_dir;
   settings.version = parts_.version;
   settings.dhcp_mode = parts_.dhcp_mode;

@@ -45,6 +45,8 @@ class SiteLink {
   void start();
   /// Ends the link's threads and waits for them. Harmless twice.
   void stop();
+  /// The store took a rotten chunk out. Any thread, quick.
+  void damaged();
 
   HttpSite::LinkStatus status() const;
   /// Of what is fetched; as it is at the start while there is no identity.

@@ -101,10 +101,12 @@ struct LinkFigures {
         wan(figures.counter("farboot_sync_wan_bytes_total", "Bytes received from the controller")),
         refused(figures.counter("farboot_sync_refused_documents_total",
                                 "Desired states and offers that were refused")),
+        rotten(figures.counter("farboot_store_rotten_chunks_total",
+                               "Chunks found rotten on the disk; each is fetched again")),
         release(figures.gauge("farboot_release_active", "Number of the release that is served")),
         installs(figures.gauge("farboot_installs", "Machines that install, or did lately")) {}
   Gauge &connected, &desired, &total, &done, &rate, &failing;
-  Counter &wan, &refused;
+  Counter &wan, &refused, &rotten;
   Gauge &release, &installs;
 };
 
@@ -170,6 +172,7 @@ void SiteMetrics::link(bool connected, const SyncStatus& sync) {
   to.failing.Set(sync.error.empty() ? 0 : 1);
   raise_to(to.wan, sync.wan_bytes);
   raise_to(to.refused, sync.refused_documents);
+  raise_to(to.rotten, sync.rotten_chunks);
 }
 
 void SiteMetrics::serving(std::uint64_t release, std::size_t installs) {

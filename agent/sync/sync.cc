@@ -36,8 +36,21 @@ void Sync::stop() {
 }
 
 void Sync::damaged() {
-  shared_.with([](Shared& shared) { shared.damaged = true; });
+  shared_.with([](Shared& shared) {
+    ++shared.damage;
+    ++shared.status.rotten_chunks;
+  });
+  if (hooks_.changed) hooks_.changed();
   wake();
+}
+
+std::uint64_t Sync::damage() const {
+  return shared_.with([](const Shared& shared) { return shared.damage; });
+}
+
+/// Damage that was told of since `to` was looked up stays to be mended.
+void Sync::mended(std::uint64_t to) {
+  shared_.with([to](Shared& shared) { shared.mended_to = std::max(shared.mended_to, to); });
 }
 
 SyncStatus Sync::status() const {
@@ -113,7 +126,7 @@ Result<Held> Sync::look() {
   held.staged = digest_of(stored->staged);
   for (const auto& [digest, proof] : proofs_) held.proven.insert(digest);
   shared_.with([&](Shared& shared) {
-    held.active_damaged = shared.damaged;
+    held.active_damaged = shared.damage != shared.mended_to;
     SyncStatus& status = shared.status;
     status.active = held.active;
     status.previous = held.previous;
@@ -189,6 +202,7 @@ Sync::Outcome Sync::fetch_failed(const Error& error, bool linked) {
 
 /// What clients read now has lost something, or a start looks whether it has.
 Sync::Outcome Sync::heal(const Digest& release, Upstream* upstream) {
+  const std::uint64_t known_damage = damage();
   auto document = document_of(release);
   if (!document) return failed(document.error());
   FARBOOT_CHECK(*document != nullptr);
@@ -209,7 +223,7 @@ Sync::Outcome Sync::heal(const Digest& release, Upstream* upstream) {
     log::warn("sync.not_healed", log::kv("release", release.short_hex()),
               log::kv("error", done.error().what));
   }
-  shared_.with([](Shared& shared) { shared.damaged = false; });
+  mended(known_damage);
   if (done && done->fetched_chunks > 0) {
     log::info("sync.healed", log::kv("release", release.short_hex()),
               log::kv("chunks", done->fetched_chunks));
@@ -229,8 +243,10 @@ Sync::Outcome Sync::transfer(const Digest& release, Upstream* upstream) {
   }
   auto job = job_of(release, **document);
   if (!job) return failed(job.error());
+  const std::uint64_t known_damage = damage();
   auto done = Transfer(parts_.content, upstream, parts_.clock, *this).run(*job);
   if (!done) return fetch_failed(done.error(), upstream != nullptr);
+  read_back_ = std::pair(release, known_damage);
 
   const SignedDocument proof =
       make_ready_proof(parts_.key, parts_.agent, release, done->chunks, parts_.clock.wall());
@@ -262,7 +278,7 @@ Sync::Outcome Sync::activate(const Digest& release) {
   log::info("sync.activate", log::kv("release", release.short_hex()),
             log::kv("number", (*snapshot)->release.number));
   hooks_.publish(std::move(*snapshot));
-  shared_.with([](Shared& shared) { shared.damaged = false; });  // every chunk was read back
+  if (read_back_ && read_back_->first == release) mended(read_back_->second);
   return {Outcome::Kind::worked, {}};
 }
 

@@ -66,6 +66,7 @@ struct SyncStatus {
   std::string error;            ///< why the last step failed; empty: it did not
   std::optional<SignedDocument> ready_proof;
   std::uint64_t refused_documents = 0;  ///< desired states and offers
+  std::uint64_t rotten_chunks = 0;      ///< found since start
 };
 
 class Sync final : private TransferWatch {
@@ -108,7 +109,8 @@ class Sync final : private TransferWatch {
   bool still_wanted() const;
   /// Ends a step under way, for good. Any thread.
   void stop();
-  /// Serving met a chunk that is gone or rotten: the next step fetches it again. Any thread.
+  /// A chunk was found rotten and taken out (PackStoreOptions::on_quarantine): the next step
+  /// fetches what the active release lacks. Any thread; quick.
   void damaged();
 
   SyncStatus status() const;
@@ -120,7 +122,8 @@ class Sync final : private TransferWatch {
     std::map<Digest, std::shared_ptr<const Offer>> offers;
     std::optional<Digest> working_on;
     bool stopped = false;
-    bool damaged = true;  ///< looked at once after each start
+    std::uint64_t damage = 1;     ///< times something may have been lost; once at each start
+    std::uint64_t mended_to = 0;  ///< of these, looked after
     SyncStatus status;
   };
 
@@ -132,6 +135,8 @@ class Sync final : private TransferWatch {
   bool make_room(const std::vector<ChunkRef>& keep) override;
 
   Result<Held> look();
+  std::uint64_t damage() const;
+  void mended(std::uint64_t to);
   Outcome act(const Action& action, Upstream* upstream);
   Outcome heal(const Digest& release, Upstream* upstream);
   Outcome transfer(const Digest& release, Upstream* upstream);
@@ -154,6 +159,7 @@ class Sync final : private TransferWatch {
   // Of the step's thread only:
   std::map<Digest, SignedDocument> proofs_;
   SyncStep last_step_ = SyncStep::idle;
+  std::optional<std::pair<Digest, std::uint64_t>> read_back_;  ///< release, damage before that
   SteadyTime rate_since_{};
   std::uint64_t rate_bytes_ = 0;
 };

@@ -59,6 +59,9 @@ struct Site {
     hooks.publish = [this](std::shared_ptr<const Snapshot> next) {
       catalog->publish(std::move(next));
     };
+    hooks.changed = [this] {
+      if (on_changed) on_changed();
+    };
     hooks.trees_in_use = [this] {
       return may_free ? std::optional(catalog->trees_in_use()) : std::nullopt;
     };
@@ -106,7 +109,7 @@ struct Site {
   std::unique_ptr<Sync> sync;
   Milliseconds paused{0};
   bool may_free = true;  ///< the loop answers which trees are in use
-  std::function<void()> on_pause;
+  std::function<void()> on_pause, on_changed;
 };
 
 }  // namespace farboot

@@ -246,6 +246,49 @@ TEST_F(SyncTest, ARottenChunkOfTheActiveReleaseIsFetchedAgain) {
   EXPECT_EQ(upstream.sent.size(), 1u);
 }
 
+TEST_F(SyncTest, WhatRotsWhileTheLastDamageIsMendedIsNotForgotten) {
+  Site site(centre_);
+  FakeUpstream upstream(centre_.store, 1);
+  site.tell(centre_.desired(1, {}, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  const auto chunks = *release_closure(centre_.store, first_.manifests);
+  const Digest first = chunks.at(chunks.size() - 2).id, second = chunks.back().id;
+  const auto rot = [&](const Digest& id) {
+    ASSERT_TRUE(site.store.rot(id));
+    EXPECT_FALSE(site.store.get(id));
+    site.sync->damaged();
+  };
+  rot(first);
+  upstream.sent.clear();
+  // The moment after the last look at what is missing.
+  bool rotted = false;
+  site.on_changed = [&] {
+    const SyncStatus status = site.sync->status();
+    const bool looked = status.step == SyncStep::want && status.bytes_done == status.bytes_total;
+    if (!looked || status.bytes_total == 0 || upstream.sent.empty()) return;
+    if (!std::exchange(rotted, true)) rot(second);
+  };
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  EXPECT_TRUE(upstream.sent.contains(second));
+  EXPECT_TRUE(site.holds(first_));
+  EXPECT_EQ(site.sync->status().rotten_chunks, 2u);
+}
+
+TEST_F(SyncTest, WhatRotsBetweenReadyAndActivateIsMendedAfterwards) {
+  Site site(centre_);
+  FakeUpstream upstream(centre_.store, 1);
+  site.tell(centre_.desired(1, one_, {}));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  const Digest rotten = release_closure(centre_.store, first_.manifests)->back().id;
+  ASSERT_TRUE(site.store.rot(rotten));
+  EXPECT_FALSE(site.store.get(rotten));
+  site.sync->damaged();
+  site.tell(centre_.desired(2, one_, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  EXPECT_EQ(site.catalog->active()->digest, one_);
+  EXPECT_TRUE(site.holds(first_));
+}
+
 /// What could not be mended for lack of room is not forgotten until somebody restarts the agent.
 TEST_F(SyncTest, MendsOnceThereIsRoom) {
   Site site(centre_, first_.total_bytes + 262'144);

@@ -1,4 +1,4 @@
-// One thread tells another that there is something to look at.
+// One thread wakes another: there may be something to look at.
 #pragma once
 
 #include <condition_variable>
@@ -10,7 +10,7 @@
 namespace farboot {
 
 /// Level-triggered: `seen = count(); look(); wait(seen, …)` misses nothing. Thread-safe.
-class Signal {
+class Wakeup {
  public:
   void raise() {
     {

@@ -1,0 +1,133 @@
+// farboot-agent itself, the program as it is installed, in a network namespace of its own, beside a
+// real controller: enrolled by a token, fed, hurt, and healed.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/agent/http/raw_client.h"
+#include "tests/support/eventually.h"
+#include "tests/support/link_controller.h"
+#include "tests/support/namespaces.h"
+
+namespace farboot {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::uint16_t kHttpPort = 8080;  // the namespace is ours alone
+
+class AgentProcess : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = net_.create(); !why.empty()) GTEST_SKIP() << why;
+    controller_ = std::make_unique<LinkController>();
+    std::ofstream(folder_ / "agent.toml")
+        << "state_dir = \"" << (folder_ / "state").string() << "\"\n"
+        << "http_port = " << kHttpPort << "\ntftp_port = 6969\ndhcp_mode = \"off\"\n"
+        << "store_reserve_bytes = \"1 MB\"\n";
+  }
+  void TearDown() override {
+    if (pid_ > 0) stop();
+  }
+  pid_t spawn(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {FARBOOT_AGENT, "--config", folder_ / "agent.toml"});
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (const int fd : {1, 2})
+      posix_spawn_file_actions_addopen(&actions, fd, (folder_ / "log").c_str(),
+                                       O_WRONLY | O_CREAT | O_APPEND, 0600);
+    pid_t pid = -1;
+    EXPECT_EQ(::posix_spawn(&pid, FARBOOT_AGENT, &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+  }
+  static int status_of(pid_t pid) {
+    int status = -1;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  void start() { pid_ = spawn({}); }
+  void stop() {
+    ::kill(pid_, SIGTERM);
+    EXPECT_EQ(status_of(pid_), 0) << log();
+    pid_ = -1;
+  }
+  std::string log() const {
+    std::stringstream text;
+    text << std::ifstream(folder_ / "log").rdbuf();
+    return text.str();
+  }
+  /// Of an agent that may not listen yet: an empty answer.
+  static Answer get(const std::string& path) {
+    const UniqueFd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(kHttpPort);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return {};
+    RawClient client(kHttpPort);
+    return client.get(path);
+  }
+  /// The files of a release: path to what they must be.
+  std::map<std::string, Digest> files_of(const Digest& release) {
+    std::map<std::string, Digest> out;
+    const Release content = controller_->releases->find(release)->release;
+    for (const Digest& tree : content.manifests()) {
+      const auto manifest = get_manifest(*controller_->content, tree);
+      for (const FileEntry& file : manifest->files)
+        out["/t/" + tree.hex() + "/" + file.path] = file.sha256;
+    }
+    return out;
+  }
+
+  Namespaces net_;
+  TempFolder folder_;
+  std::unique_ptr<LinkController> controller_;
+  pid_t pid_ = -1;
+};
+
+TEST_F(AgentProcess, ARottenChunkIsNeverServedIsFetchedAgainAndReported) {
+  const Digest release = controller_->add_release(12);
+  controller_->order("lyon", {}, release);
+  ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
+  start();
+  const auto files = files_of(release);
+  const auto served = [&](const std::string& path) {
+    const Answer answer = get(path);
+    if (answer.status != 200 || !answer.whole) return false;  // not now: the client asks again
+    EXPECT_EQ(sha256(as_bytes(answer.body)), files.at(path)) << path << ": wrong bytes";
+    return true;
+  };
+  for (const auto& [path, digest] : files)
+    ASSERT_TRUE(eventually([&] { return served(path); })) << path << log();
+  stop();
+
+  for (const auto& pack : std::filesystem::directory_iterator(folder_ / "state" / "packs")) {
+    std::fstream file(pack.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-1'000, std::ios::end);
+    file.put('\x5a').put('\xa5');
+  }
+  start();
+  for (const auto& [path, digest] : files)
+    ASSERT_TRUE(eventually([&] { return served(path); })) << path << log();
+  EXPECT_THAT(log(), HasSubstr("event=store.quarantined"));
+  EXPECT_THAT(log(), HasSubstr("event=http.chunk_lost"));
+  EXPECT_TRUE(eventually([&] { return log().find("event=sync.healed") != std::string::npos; }))
+      << log();
+  EXPECT_TRUE(eventually([&] {
+    const auto report = controller_->report("lyon/pi1");
+    return report && report->rotten_chunks == 1;
+  }));
+}
+
+}  // namespace
+}  // namespace farboot
