@@ -97,6 +97,31 @@ Result<std::vector<BlobSegment>> BlobReader::open(std::uint64_t offset, std::uin
   return segments;
 }
 
+std::vector<BlobSegment> BlobReader::open_at_once(std::uint64_t offset, std::uint64_t length,
+                                                  const BlobWindowLimits& limits, WarmChunks& warm,
+                                                  SteadyTime now) {
+  FARBOOT_CHECK(length > 0 && offset < size_bytes() && length <= size_bytes() - offset);
+  std::vector<BlobSegment> segments;
+  for (std::uint64_t opened_bytes = 0; opened_bytes < length && opened_bytes < limits.bytes_max;) {
+    seek(offset + opened_bytes);
+    const ChunkRef& chunk = file_.entry->chunks[index_];
+    auto source = store_.open_at_once(chunk.id);
+    if (!source || source->size_bytes != chunk.size_bytes) break;
+    const auto skip = static_cast<std::uint32_t>(offset + opened_bytes - chunk_begin_);
+    const auto size = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(chunk.size_bytes - skip, length - opened_bytes));
+    BlobSegment segment{std::move(*source), skip, size};
+    if (!warm.recent(chunk.id, now)) {
+      if (!is_resident(segment, 0, size)) break;
+      if (size == chunk.size_bytes) warm.seen(chunk.id, now);
+    }
+    segments.push_back(std::move(segment));
+    opened_bytes += size;
+    if (segments.size() >= limits.segments_max) break;
+  }
+  return segments;
+}
+
 Result<Bytes> BlobReader::read(std::uint64_t offset, std::size_t length) {
   if (offset >= size_bytes()) return Bytes();
   const std::uint64_t wanted = std::min<std::uint64_t>(length, size_bytes() - offset);

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "agent/catalog/catalog.h"
+#include "agent/catalog/warm_chunks.h"
 #include "common/base/bytes.h"
+#include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/store/content_store.h"
 
@@ -42,6 +44,12 @@ class BlobReader {
   /// the file, not empty. Blocks. Errors: those of ContentStore::open().
   Result<std::vector<BlobSegment>> open(std::uint64_t offset, std::uint64_t length,
                                         const BlobWindowLimits& limits = {});
+
+  /// The same without asking the disk: as many segments from the first on as are known to be good
+  /// and in memory; none if that is not known of the first. Never blocks: for the loop.
+  std::vector<BlobSegment> open_at_once(std::uint64_t offset, std::uint64_t length,
+                                        const BlobWindowLimits& limits, WarmChunks& warm,
+                                        SteadyTime now);
 
   /// The bytes from `offset`, at most `length`; fewer only at the end of the file, none beyond it.
   /// Keeps the chunk last used open, so that reading on is cheap. Blocks. Errors: as open();

@@ -12,8 +12,6 @@ namespace {
 
 /// One connection's share of the loop before others have their turn.
 constexpr std::uint64_t kTurnBytes = 2u << 20;
-/// How long pages are believed to stay in memory while a client is slow.
-constexpr Milliseconds kWarmTime{2'000};
 /// What a look at pages covers: about what one wake-up of a socket takes.
 constexpr std::uint32_t kProbeBytes = 512 * 1024;
 constexpr BlobWindowLimits kWindowLimits{.bytes_max = 8u << 20,
@@ -52,7 +50,13 @@ BodySender::BodySender(HttpServices& services, Channel& channel, const FileBody&
       body_(body),
       reader_(std::make_shared<BlobReader>(services.store, body.file)) {}
 
+BodySender::Window BodySender::open_at_once(std::uint64_t offset, std::uint64_t length) {
+  return reader_->open_at_once(offset, length, kWindowLimits, services_.warm,
+                               services_.clock.steady());
+}
+
 Task<Result<BodySender::Window>> BodySender::open(std::uint64_t offset, std::uint64_t length) {
+  if (auto known = open_at_once(offset, length); !known.empty()) co_return known;
   auto job = [reader = reader_, offset, length] {
     return reader->open(offset, length, kWindowLimits);
   };
@@ -79,6 +83,10 @@ Task<void> BodySender::open_ahead(HttpServices& services, std::shared_ptr<BlobRe
 
 void BodySender::start_ahead(std::uint64_t offset, std::uint64_t length) {
   ahead_ = std::make_shared<Ahead>(services_.loop);
+  if (auto known = open_at_once(offset, length); !known.empty()) {
+    ahead_->result = std::move(known);
+    return;
+  }
   spawn(services_.loop, "http.open_ahead", open_ahead(services_, reader_, offset, length, ahead_));
 }
 

@@ -1,4 +1,5 @@
-// The body of a response on its way: windows of chunks from the disk pool, sendfile(2) on the loop.
+// The body of a response on its way: windows of chunks, opened on the disk pool unless they are
+// known to be in memory; sendfile(2) on the loop.
 #pragma once
 
 #include <memory>
@@ -32,6 +33,7 @@ class BodySender {
   using Window = std::vector<BlobSegment>;
   struct Ahead;
 
+  Window open_at_once(std::uint64_t offset, std::uint64_t length);
   Task<Result<Window>> open(std::uint64_t offset, std::uint64_t length);
   Task<Result<Window>> take_ahead();
   static Task<void> open_ahead(HttpServices& services, std::shared_ptr<BlobReader> reader,

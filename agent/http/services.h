@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/catalog/catalog.h"
+#include "agent/catalog/warm_chunks.h"
 #include "agent/http/conditional.h"
 #include "agent/http/http_metrics.h"
 #include "agent/http/server.h"
@@ -50,6 +51,7 @@ struct HttpServices {
   std::chrono::sys_seconds date_second{};
   std::string date_text;
   HttpLines lines;
+  WarmChunks warm;
 };
 
 }  // namespace farboot

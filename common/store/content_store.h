@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -65,6 +66,11 @@ class ContentStore {
   /// The chunk for serving. Checked against its digest on first use since the store was opened,
   /// then trusted. Errors: not_found, corrupt (quarantined).
   virtual Result<ChunkSource> open(const Digest& id) const = 0;
+
+  /// What open() gives, of a chunk whose bytes are known to be good and to lie in a pack file that
+  /// is open; nullopt of any other, which says nothing about it: ask open(). Never blocks: may be
+  /// called on the loop.
+  virtual std::optional<ChunkSource> open_at_once(const Digest& id) const = 0;
 
   /// True if open() needs no disk read to check `id`: held, and checked since the store was opened.
   /// Never blocks.

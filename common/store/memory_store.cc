@@ -90,6 +90,12 @@ Result<ChunkSource> MemoryStore::open(const Digest& id) const {
   return source;
 }
 
+std::optional<ChunkSource> MemoryStore::open_at_once(const Digest& id) const {
+  if (!checked(id)) return std::nullopt;
+  auto source = open(id);
+  return source ? std::optional(std::move(*source)) : std::nullopt;
+}
+
 bool MemoryStore::checked(const Digest& id) const {
   return state_.with([&](const State& state) {
     const auto it = state.chunks.find(id);

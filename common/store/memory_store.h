@@ -20,6 +20,7 @@ class MemoryStore final : public ContentStore {
   Result<void> put(std::span<const Chunk> chunks) override;
   Result<std::vector<Digest>> missing(std::span<const Digest> ids) const override;
   Result<ChunkSource> open(const Digest& id) const override;
+  std::optional<ChunkSource> open_at_once(const Digest& id) const override;
   bool checked(const Digest& id) const override;
   Result<void> verify(const Digest& id) override;
   Result<std::uint64_t> sweep(const std::function<bool(const Digest&)>& keep) override;

@@ -72,8 +72,8 @@ Result<std::vector<std::uint32_t>> PackFolder::numbers() const {
   return numbers;
 }
 
-Result<std::shared_ptr<PackFile>> PackFolder::file(std::uint32_t number) const {
-  const auto known = opened_.with([&](auto& opened) -> std::shared_ptr<PackFile> {
+std::shared_ptr<PackFile> PackFolder::file_if_open(std::uint32_t number) const {
+  return opened_.with([&](auto& opened) -> std::shared_ptr<PackFile> {
     for (auto it = opened.begin(); it != opened.end(); ++it) {
       if (it->first != number) continue;
       opened.splice(opened.begin(), opened, it);
@@ -81,7 +81,10 @@ Result<std::shared_ptr<PackFile>> PackFolder::file(std::uint32_t number) const {
     }
     return nullptr;
   });
-  if (known) return known;
+}
+
+Result<std::shared_ptr<PackFile>> PackFolder::file(std::uint32_t number) const {
+  if (auto known = file_if_open(number)) return known;
   auto file = PackFile::open(path_of(number));
   if (!file) return file.error();
   opened_.with([&](auto& opened) {

@@ -27,6 +27,8 @@ class PackFolder {
 
   /// Pack `number`, opened now or earlier. Errors: not_found, unavailable.
   Result<std::shared_ptr<PackFile>> file(std::uint32_t number) const;
+  /// The same if it is open already, else null; never blocks on the disk.
+  std::shared_ptr<PackFile> file_if_open(std::uint32_t number) const;
   Result<std::shared_ptr<PackFile>> create(std::uint32_t number);
   /// Takes the name away; readers keep reading, the space is free when the last lets go.
   bool remove(std::uint32_t number);

@@ -101,9 +101,8 @@ Result<void> PackWriter::load_pack(std::uint32_t number, PackRow& row) {
 Result<void> PackWriter::adopt() {
   while (!unadopted_.empty()) {
     const std::uint32_t number = unadopted_.front();
-    auto row = index_pack(index_, folder_, number, [this](const Digest& id) {
-      checked_.with([&](DigestSet& checked) { checked.insert(id); });
-    });
+    auto row =
+        index_pack(index_, folder_, number, [this](const Digest& id) { known_.set_checked(id); });
     if (!row) return prefix("store", row.error());
     log::info("store.pack_adopted", log::kv("pack", number), log::kv("chunks", row->chunks));
     if (row->chunks == 0) {

@@ -56,7 +56,7 @@ Result<bool> PackWriter::quarantine(const Quarantined& chunk) {
     --totals.chunks;
     totals.payload_bytes -= chunk.place.size_bytes;
   });
-  checked_.with([&](DigestSet& checked) { checked.erase(chunk.id); });
+  known_.forget(chunk.id);
   return true;
 }
 
@@ -101,9 +101,7 @@ Result<PackWriter::Forgotten> PackWriter::forget(std::span<const Dead> dead) {
     totals.chunks -= erased.size();
     for (const Dead& chunk : erased) totals.payload_bytes -= chunk.place.size_bytes;
   });
-  checked_.with([&](DigestSet& checked) {
-    for (const Dead& chunk : erased) checked.erase(chunk.id);
-  });
+  for (const Dead& chunk : erased) known_.forget(chunk.id);
   return forgotten;
 }
 

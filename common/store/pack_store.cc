@@ -45,15 +45,25 @@ class SweepMark {
 
 Error not_held(const Digest& id) { return fail(Errc::not_found, "chunk {}: not held", id); }
 
+ChunkSource source_of(const PackFile& file, const ChunkPlace& place,
+                      std::shared_ptr<const void> lease) {
+  ChunkSource source;
+  source.fd = file.fd();
+  source.offset = place.offset;
+  source.size_bytes = place.size_bytes;
+  source.lease = std::move(lease);
+  return source;
+}
+
 }  // namespace
 
 PackStore::PackStore(Database& database, const std::string& folder, PackStoreOptions options,
                      PackLimits limits)
     : options_(std::move(options)),
-      checked_(std::make_unique<Guarded<DigestSet>>()),
+      known_(std::make_unique<KnownChunks>()),
       folder_(std::make_unique<PackFolder>(folder)),
       index_(std::make_unique<ChunkIndex>(database)),
-      writer_(std::make_unique<PackWriter>(*index_, *folder_, *checked_, limits)) {}
+      writer_(std::make_unique<PackWriter>(*index_, *folder_, *known_, limits)) {}
 
 Result<std::unique_ptr<PackStore>> PackStore::open(Database& database, const std::string& folder,
                                                    PackStoreOptions options) {
@@ -128,11 +138,17 @@ Result<void> PackStore::check(const Digest& id, const Found& found) const {
     }
   }
   if (hasher.finish() != id) return quarantine(id, found.place, "the bytes have another digest");
-  checked_->with([&](DigestSet& checked) { checked.insert(id); });
-  // Forgotten meanwhile: then it is not held, and may not be remembered as checked.
-  auto again = index_->find(id);
-  if (!again || !*again) checked_->with([&](DigestSet& checked) { checked.erase(id); });
+  known_->set_checked(id);
+  remember(id, found.place);
   return {};
+}
+
+/// Of a chunk that was checked: where it lies.
+void PackStore::remember(const Digest& id, const ChunkPlace& place) const {
+  if (!place.is_inline()) known_->set_place(id, place);
+  // Forgotten meanwhile: then it is not held, and may not be remembered.
+  auto again = index_->find(id);
+  if (!again || *again != place) known_->forget(id);
 }
 
 Error PackStore::quarantine(const Digest& id, const ChunkPlace& place, std::string why) const {
@@ -194,23 +210,30 @@ Result<ChunkSource> PackStore::open(const Digest& id) const {
   if (!found) return found.error();
   if (!checked(id)) {
     if (auto ok = check(id, *found); !ok) return ok.error();
+  } else if (found->file && !known_->place(id)) {
+    remember(id, found->place);
   }
+  if (found->file) return source_of(*found->file, found->place, std::move(found->lease));
   ChunkSource source;
   source.size_bytes = found->place.size_bytes;
-  if (found->inline_bytes) {
-    source.inline_bytes = found->inline_bytes;
-    source.lease = found->inline_bytes;
-  } else {
-    source.fd = found->file->fd();
-    source.offset = found->place.offset;
-    source.lease = found->lease;
-  }
+  source.inline_bytes = found->inline_bytes;
+  source.lease = found->inline_bytes;
   return source;
 }
 
-bool PackStore::checked(const Digest& id) const {
-  return checked_->with([&](const DigestSet& checked) { return checked.contains(id); });
+std::optional<ChunkSource> PackStore::open_at_once(const Digest& id) const {
+  const auto place = known_->place(id);
+  if (!place) return std::nullopt;
+  const auto file = folder_->file_if_open(place->pack);
+  if (!file) return std::nullopt;
+  auto lease = folder_->lease(file, place->pack, place->offset);
+  // As in find(): only a place still known with the lease there is safe from a sweep, which tells
+  // `known_` before it looks for leases.
+  if (known_->place(id) != place) return std::nullopt;
+  return source_of(*file, *place, std::move(lease));
 }
+
+bool PackStore::checked(const Digest& id) const { return known_->checked(id); }
 
 Result<void> PackStore::verify(const Digest& id) {
   auto found = find(id);

@@ -7,10 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "common/base/guarded.h"
 #include "common/store/chunk_index.h"
 #include "common/store/content_store.h"
-#include "common/store/digest_set.h"
+#include "common/store/known_chunks.h"
 #include "common/store/pack_folder.h"
 #include "common/store/pack_writer.h"
 
@@ -50,6 +49,7 @@ class PackStore final : public ContentStore {
   Result<void> put(std::span<const Chunk> chunks) override;
   Result<std::vector<Digest>> missing(std::span<const Digest> ids) const override;
   Result<ChunkSource> open(const Digest& id) const override;
+  std::optional<ChunkSource> open_at_once(const Digest& id) const override;
   bool checked(const Digest& id) const override;
   Result<void> verify(const Digest& id) override;
   Result<std::uint64_t> sweep(const std::function<bool(const Digest&)>& keep) override;
@@ -71,11 +71,12 @@ class PackStore final : public ContentStore {
   };
   Result<Found> find(const Digest& id) const;
   Result<void> check(const Digest& id, const Found& found) const;
+  void remember(const Digest& id, const ChunkPlace& place) const;
   Error quarantine(const Digest& id, const ChunkPlace& place, std::string why) const;
 
   PackStoreOptions options_;
   // Readers find rot, and finding it changes the store: constness ends at these pointers.
-  std::unique_ptr<Guarded<DigestSet>> checked_;
+  std::unique_ptr<KnownChunks> known_;
   std::unique_ptr<PackFolder> folder_;
   std::unique_ptr<ChunkIndex> index_;
   std::unique_ptr<PackWriter> writer_;

@@ -88,9 +88,7 @@ Result<void> PackWriter::put(std::span<const ContentStore::Chunk> chunks) {
     refused_ = std::move(touched);
     return prefix("store", ok.error());
   }
-  checked_.with([&](DigestSet& checked) {
-    for (const auto* chunk : *fresh) checked.insert(chunk->id);
-  });
+  for (const auto* chunk : *fresh) known_.set_checked(chunk->id);
   return {};
 }
 

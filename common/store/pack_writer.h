@@ -11,7 +11,7 @@
 #include "common/base/guarded.h"
 #include "common/store/chunk_index.h"
 #include "common/store/content_store.h"
-#include "common/store/digest_set.h"
+#include "common/store/known_chunks.h"
 #include "common/store/pack_folder.h"
 
 namespace farboot {
@@ -25,9 +25,9 @@ struct PackLimits {
 /// Thread-safe.
 class PackWriter {
  public:
-  /// `checked` learns what was put (checked as it came in) and forgets what is no longer held.
-  PackWriter(ChunkIndex& index, PackFolder& folder, Guarded<DigestSet>& checked, PackLimits limits)
-      : index_(index), folder_(folder), checked_(checked), limits_(limits) {}
+  /// `known` learns what was put (checked as it came in) and forgets what is no longer held.
+  PackWriter(ChunkIndex& index, PackFolder& folder, KnownChunks& known, PackLimits limits)
+      : index_(index), folder_(folder), known_(known), limits_(limits) {}
 
   /// Reads the rows, cuts unindexed tails, takes in packs that a crash left without a row. Before
   /// anything else. Errors: corrupt (the index is lost or older than the packs: rebuild).
@@ -95,7 +95,7 @@ class PackWriter {
 
   ChunkIndex& index_;
   PackFolder& folder_;
-  Guarded<DigestSet>& checked_;
+  KnownChunks& known_;
   PackLimits limits_;
 
   mutable std::mutex mutex_;  ///< orders all changes; held during the disk's work

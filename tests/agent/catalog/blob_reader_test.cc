@@ -143,6 +143,50 @@ TEST_F(BlobReaderTest, RefusesAChunkOfAnotherSize) {
   EXPECT_EQ(opened.error().code, Errc::corrupt);
 }
 
+TEST_F(BlobReaderTest, OpensAtOnceOnlyWhatIsKnownToBeGood) {
+  const Bytes bytes = sample_bytes(5 * kPiece, 7);
+  const CatalogFile file = catalogued(keep_file(*packs_, "f", bytes, kPiece));
+  BlobReader reader(*packs_, file);
+  WarmChunks warm;
+  const SteadyTime now{Seconds(100)};
+  EXPECT_TRUE(reader.open_at_once(0, bytes.size(), {}, warm, now).empty());
+  ASSERT_TRUE(reader.open(0, 2 * kPiece));
+  auto known = reader.open_at_once(100, bytes.size() - 100, {}, warm, now);
+  ASSERT_EQ(known.size(), 2U) << "the first two, and not the third";
+  EXPECT_EQ(known[0].offset, 100U);
+  Bytes sent;
+  for (const BlobSegment& segment : known) {
+    Bytes piece(segment.size_bytes);
+    ASSERT_TRUE(copy_segment(segment, 0, piece));
+    sent.insert(sent.end(), piece.begin(), piece.end());
+  }
+  EXPECT_EQ(sent, Bytes(bytes.begin() + 100, bytes.begin() + 2 * kPiece));
+  ASSERT_TRUE(reader.open(2 * kPiece, 3 * kPiece));
+  EXPECT_EQ(reader.open_at_once(0, bytes.size(), {.segments_max = 3}, warm, now).size(), 3U);
+  EXPECT_EQ(reader.open_at_once(0, bytes.size(), {.bytes_max = kPiece + 1}, warm, now).size(), 2U);
+  EXPECT_EQ(reader.open_at_once(0, 1, {}, warm, now).at(0).size_bytes, 1U);
+}
+
+TEST_F(BlobReaderTest, OpensNothingAtOnceThatWasEvicted) {
+  const Bytes bytes = sample_bytes(kChunkBytesMax, 9);
+  const CatalogFile file = catalogued(keep_file(*packs_, "f", bytes, kChunkBytesMax));
+  BlobReader reader(*packs_, file);
+  WarmChunks warm;
+  const SteadyTime now{Seconds(100)};
+  const auto window = reader.open(0, bytes.size());
+  ASSERT_TRUE(window);
+  ASSERT_EQ(::fsync(window->front().source.fd), 0);
+  ASSERT_EQ(::posix_fadvise(window->front().source.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  if (is_resident(window->front(), 0, kChunkBytesMax))
+    GTEST_SKIP() << "this file system evicts nothing";
+  EXPECT_TRUE(reader.open_at_once(0, bytes.size(), {}, warm, now).empty());
+  warm.seen(file.entry->chunks[0].id, now);
+  EXPECT_EQ(reader.open_at_once(0, bytes.size(), {}, warm, now + kWarmTime / 2).size(), 1U);
+  EXPECT_TRUE(reader.open_at_once(0, bytes.size(), {}, warm, now + kWarmTime).empty());
+  ASSERT_TRUE(reader.open(0, bytes.size()));  // reads it back
+  EXPECT_EQ(reader.open_at_once(0, bytes.size(), {}, warm, now + kWarmTime).size(), 1U);
+}
+
 TEST_F(BlobReaderTest, ReadsBackIntoMemoryWhatWasEvicted) {
   const Bytes bytes = sample_bytes(kChunkBytesMax, 6);
   BlobReader reader(*packs_, catalogued(keep_file(*packs_, "f", bytes)));

@@ -110,6 +110,29 @@ TYPED_TEST(ContentStoreContract, IsCheckedOncePutOrOpened) {
   EXPECT_TRUE(this->store().checked(id));
 }
 
+TYPED_TEST(ContentStoreContract, OpensAtOnceWhatWasOpenedBefore) {
+  EXPECT_FALSE(this->store().open_at_once(sha256(as_bytes("not held"))));
+  std::vector<Digest> ids;
+  for (std::uint64_t i = 0; i < 30; ++i) ids.push_back(this->put(kLarge + i, 300 + i));
+  for (const Digest& id : ids) {
+    auto opened = this->store().open(id);
+    ASSERT_TRUE(opened);
+    const auto again = this->store().open_at_once(id);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->fd, opened->fd);
+    EXPECT_EQ(again->offset, opened->offset);
+    EXPECT_EQ(again->size_bytes, opened->size_bytes);
+    EXPECT_TRUE(again->lease);
+  }
+  // Swept and put again it lies elsewhere, and is opened there.
+  ASSERT_TRUE(this->store().sweep([](const Digest&) { return false; }));
+  const Digest moved = this->put(kLarge, 300);
+  const auto source = this->store().open(moved);
+  const auto again = this->store().open_at_once(moved);
+  ASSERT_TRUE(source && again);
+  EXPECT_EQ(again->offset, source->offset);
+}
+
 TYPED_TEST(ContentStoreContract, QuarantinesARottenChunkAndTakesItAgain) {
   for (const std::size_t size : {kSmall, kLarge}) {
     const auto rotten = [&](const char* how, auto use) {
@@ -118,6 +141,7 @@ TYPED_TEST(ContentStoreContract, QuarantinesARottenChunkAndTakesItAgain) {
       EXPECT_EQ(use(id), Errc::corrupt) << how << " " << size;
       EXPECT_EQ(this->store().get(id).error().code, Errc::not_found) << how;
       EXPECT_FALSE(this->store().checked(id)) << how;
+      EXPECT_FALSE(this->store().open_at_once(id)) << how;
       EXPECT_EQ(this->store().missing(std::span(&id, 1))->size(), 1u) << how;
       EXPECT_EQ(this->store().usage()->chunks, 0u) << how;
     };
@@ -147,6 +171,7 @@ TYPED_TEST(ContentStoreContract, SweepFreesWhatIsNotKept) {
   for (const Digest& id : dropped) {
     EXPECT_EQ(this->store().get(id).error().code, Errc::not_found);
     EXPECT_FALSE(this->store().checked(id));
+    EXPECT_FALSE(this->store().open_at_once(id));
   }
 }
 

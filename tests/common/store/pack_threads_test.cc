@@ -50,16 +50,25 @@ class PackThreads : public ::testing::Test {
         EXPECT_EQ(source.error().code, Errc::not_found) << source.error().what;
         continue;
       }
-      Bytes bytes(source->size_bytes);
-      if (source->inline_bytes) {
-        bytes = *source->inline_bytes;
-      } else {
-        const auto got =
-            ::pread(source->fd, bytes.data(), bytes.size(), static_cast<off_t>(source->offset));
-        EXPECT_EQ(got, static_cast<ssize_t>(bytes.size()));
-      }
-      EXPECT_EQ(bytes, bytes_[i]) << i;
+      expect_right(*source, i);
     }
+  }
+  void open_all_at_once() {
+    for (std::uint64_t n = 0; n < 20 * kChunks; ++n) {
+      const auto source = store_->open_at_once(ids_[n % kChunks]);
+      if (source) expect_right(*source, n % kChunks);
+    }
+  }
+  void expect_right(const ChunkSource& source, std::uint64_t i) const {
+    Bytes bytes(source.size_bytes);
+    if (source.inline_bytes) {
+      bytes = *source.inline_bytes;
+    } else {
+      const auto got =
+          ::pread(source.fd, bytes.data(), bytes.size(), static_cast<off_t>(source.offset));
+      EXPECT_EQ(got, static_cast<ssize_t>(bytes.size()));
+    }
+    EXPECT_EQ(bytes, bytes_[i]) << i;
   }
   void get_and_verify_all() {
     for (std::uint64_t i = 0; i < kChunks; ++i) {
@@ -95,6 +104,7 @@ TEST_F(PackThreads, NobodyEverGetsWrongBytesAndNothingKeptIsLost) {
   repeat([this](std::size_t round) { put_all(round * 7); });
   repeat([this](std::size_t round) { put_all(round * 13 + 20); });
   repeat([this](std::size_t) { open_all(); });
+  repeat([this](std::size_t) { open_all_at_once(); });
   repeat([this](std::size_t) { get_and_verify_all(); });
   repeat([this](std::size_t) {
     auto freed = store_->sweep([this](const Digest& id) {
