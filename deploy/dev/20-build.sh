@@ -26,5 +26,5 @@ do_test() {
   do_deps
   if declare -F do_lint_quick >/dev/null; then do_lint_quick; fi
   build_tree dev
-  ctest --test-dir build/dev -j "$(nproc)" --output-on-failure -LE e2e-more
+  ctest --test-dir build/dev -j "$(nproc)" --output-on-failure
 }

@@ -48,7 +48,7 @@ class FullDisk(LabCase):
 
     def big_fleet(self):
         """The second release: as the first, and an image of 120 MB that shares nothing with it."""
-        folder = os.path.join(self.work, "noise")
+        folder = os.path.join(self.work, "noise-" + self._testMethodName)
         os.makedirs(os.path.join(folder, "images"))
         with open(os.path.join(folder, "images", "noise.img"), "wb") as file:
             for _ in range(120):
