@@ -6,10 +6,6 @@ from farboot_lab.wait import wait_for
 BIOS_MAC, UEFI_MAC = "52:54:00:65:00:01", "52:54:00:65:00:02"
 
 
-def host_state(controller, name):
-    return next((h.get("state") for h in controller.json("host", "list") if h.get("host", h.get("name")) in (name, f"lyon/{name}")), None)
-
-
 class Install(LabCase):
     def staged(self, **fleet):
         stage = self.enterContext(self.make_stage())
@@ -24,7 +20,7 @@ class Install(LabCase):
                                                     expect=self.installed_and_booted()))
         self.assertEqual(len(machine.resets), 1)
         self.assertEqual(address_givers(capture.packets()), {stage.net.router})
-        wait_for("the controller knows of it", lambda: host_state(stage.controller, "web1") == "done", 60)
+        wait_for("the controller knows of it", lambda: stage.controller.host_state("lyon/web1") == "done", 60)
 
     def test_uefi_installs_and_boots_its_disk(self):
         stage = self.staged(hosts={"web2": UEFI_MAC})
@@ -48,7 +44,7 @@ class Offline(LabCase):
     def heal_and_report(self, stage, host):
         stage.controller.daemon.start()
         stage.net.heal()
-        wait_for("the controller learns how it went", lambda: host_state(stage.controller, host) == "done", 120)
+        wait_for("the controller learns how it went", lambda: stage.controller.host_state(f"lyon/{host}") == "done", 120)
 
     def test_bios(self):
         stage = self.offline_stage("web1", BIOS_MAC)

@@ -5,7 +5,6 @@ FARBOOT_E2E_KILLS: how many kills (default 12). FARBOOT_E2E_SEED: printed at eac
 moments."""
 import os
 import random
-import shutil
 
 from farboot_lab import programs
 from farboot_lab.case import LabCase
@@ -88,15 +87,8 @@ class Kill(LabCase):
 
     def forget_everything(self):
         """The agent loses its content and begins again: a new transfer to kill."""
-        stage = self.stage
-        stage.agent.daemon.stop()
-        identity = os.path.join(stage.agent.state, "identity")
-        for name in os.listdir(stage.agent.state):
-            path = os.path.join(stage.agent.state, name)
-            if path != identity:
-                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
-        self.mark_agent, self.kept = stage.agent.daemon.log_size(), []
-        stage.agent.daemon.start()
+        self.mark_agent, self.kept = self.stage.agent.daemon.log_size(), []
+        self.stage.agent.lose_card()
 
     def check_result(self):
         self.check_sent_once()

@@ -17,13 +17,12 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-class Walk(LabCase):
+class Walker(LabCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.stage = cls.enterClassContext(cls.make_stage())
         cls.stage.bring_up(cls.tree.iso, cls.make_fleet(hosts=HOSTS))
-        cls.before = cls.stage.net.wan_bytes()
 
     def fake(self, name, mac, arch=BIOS):
         return FakeMachine(self.stage.net, name, mac, arch, uuid="4c4c4544-0051-3510-8052-b4c04f4d4e31", serial="ABC 1/+")
@@ -79,6 +78,8 @@ class Walk(LabCase):
         self.assertEqual(response.status, 200, f"{path}: {response.body[:200]}")
         self.assertEqual(response.sha256, self.tree.sha256(path), path)
 
+
+class Walk(Walker):
     def test_bios(self):
         self.walk(self.fake("bios", HOSTS["web1"]))
 
@@ -156,3 +157,41 @@ class Walk(LabCase):
             machine.tftp(self.stage.net.pi, "../../etc/passwd")
         self.assertEqual(machine.get(f"http://{self.stage.net.pi}/ks/0123456789").status, 404)
         self.assertEqual(machine.get(f"http://{self.stage.net.pi}/images/centos7/../../../etc/passwd").status, 404)
+
+
+class LostCard(Walker):
+    """Cards die. What was installed stays installed, whatever the agent forgot."""
+
+    def boots(self, machine):
+        """What it would install; None also while the agent cannot be asked."""
+        try:
+            return boot_of(machine.machine_script()[1])
+        except (OSError, AssertionError):
+            return None
+
+    def serves_again(self, machine):
+        def served():
+            try:
+                return machine.get(f"http://{self.stage.net.pi}/images/centos7/.treeinfo").status == 200
+            except OSError:
+                return False
+        wait_for("it serves again", served, 120)
+
+    def test_what_was_installed_is_not_installed_again(self):
+        done, armed = (self.fake(name, HOSTS[name]) for name in ("web1", "web2"))
+        for machine in (done, armed):
+            machine.firmware()
+        self.install(done, *boot_of(done.machine_script()[1]))
+        wait_for("the controller knows of it", lambda: self.stage.controller.host_state("lyon/web1") == "done", 60)
+        self.stage.agent.lose_card()
+        self.serves_again(done)
+        self.assertIsNone(self.boots(done), "the store was lost")
+        self.assertIsNone(self.boots(armed), "it may have been installed since the agent last said that it was not")
+        self.stage.agent.lose_card(identity=False)
+        self.stage.controller.cli("agent", "revoke", "lyon/pi1")
+        self.stage.enroll_agent()
+        self.serves_again(done)
+        self.assertIsNone(self.boots(done), "a new card, enrolled anew")
+        for host, machine in (("web1", done), ("web2", armed)):
+            self.stage.controller.cli("host", "install", f"lyon/{host}")
+            wait_for("an ordered install arms it once more", lambda: self.boots(machine), 60)  # noqa: B023

@@ -123,6 +123,10 @@ class Controller:
         return programs.run_json(self.cli_command(*args, "-o", "json"), environment=self.programs.environment,
                                  netns=self.netns, timeout=timeout)
 
+    def host_state(self, host):
+        """Of `SITE/NAME`, as `farboot host list` says; None if it is not there."""
+        return next((h.get("state") for h in self.json("host", "list") if f"{h['site']}/{h['name']}" == host), None)
+
 
 class Agent:
     """`farboot-agent` on a site's pi."""
@@ -145,6 +149,17 @@ class Agent:
     def enroll(self, token, ok=(0,)):
         return programs.run([self.programs.path("farboot-agent"), "--config", self.config, "enroll", token],
                             self.programs.environment, self.net.pi_netns, ok)
+
+    def lose_card(self, identity=True):
+        """Stops it and takes all it ever stored: a fresh card. With its identity it comes up again by itself."""
+        self.daemon.stop()
+        kept = os.path.join(self.state, "identity") if identity else None
+        for name in os.listdir(self.state):
+            path = os.path.join(self.state, name)
+            if path != kept:
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        if identity:
+            self.daemon.start()
 
 
 def token_of(output):
