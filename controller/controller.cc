@@ -27,6 +27,7 @@
 #include "controller/link/link_service.h"
 #include "controller/pki/authority.h"
 #include "controller/pki/enrol.h"
+#include "controller/pki/operator_book.h"
 #include "controller/pki/operator_folder.h"
 #include "controller/release/image_book.h"
 #include "controller/release/release_book.h"
@@ -89,6 +90,7 @@ struct Controller::Parts {
   StateStore& state = *opened.state;
   ContentStore& content = *opened.content;
   Enrolment enrolment{state, *opened.authority, clock};
+  OperatorBook operators{state, *opened.authority, clock};
   ImageBook images{state};
   ReleaseBook releases{state, opened.release_key};
   Fleet fleet{state, opened.release_key, clock};
@@ -111,6 +113,7 @@ struct Controller::Parts {
                     .content = content,
                     .authority = *opened.authority,
                     .enrolment = enrolment,
+                    .operators = operators,
                     .images = images,
                     .releases = releases,
                     .fleet = fleet,
@@ -134,7 +137,8 @@ Refusals Controller::Parts::refusals() const {
                     enrol.token_expired + enrol.token_used,
           .agents = enrol.agent_refused,
           .fetches = counts.fetches_refused,
-          .proofs = counts.proofs_refused};
+          .proofs = counts.proofs_refused,
+          .operators = operators.refused()};
 }
 
 Result<void> Controller::Parts::listen() {
@@ -191,8 +195,6 @@ Result<std::unique_ptr<Controller>> Controller::open(const ControllerConfig& con
   if (!authority) return authority.error();
   auto key = open_release_key(config.release_key_file());
   if (!key) return key.error();
-  auto folder = make_operator_folder(config.operator_folder(), **authority, *address);
-  if (!folder) return folder.error();
   Parts::Opened opened{config,
                        std::move(*address),
                        std::move(*database),
@@ -202,8 +204,11 @@ Result<std::unique_ptr<Controller>> Controller::open(const ControllerConfig& con
                        std::move(*key)};
   auto parts = std::make_unique<Parts>(std::move(opened));
   std::unique_ptr<Controller> controller(new Controller(std::move(parts)));
-  if (auto read = controller->parts_->fleet.open(); !read) return read.error();
-  if (auto listening = controller->parts_->listen(); !listening) return listening.error();
+  Parts& made = *controller->parts_;
+  auto folder = make_operator_folder(config.operator_folder(), made.operators, made.opened.address);
+  if (!folder) return folder.error();
+  if (auto read = made.fleet.open(); !read) return read.error();
+  if (auto listening = made.listen(); !listening) return listening.error();
   return controller;
 }
 

@@ -8,6 +8,7 @@
 #include "controller/fleet/apply.h"
 #include "controller/fleet/report_book.h"
 #include "controller/pki/enrol.h"
+#include "controller/pki/operator_book.h"
 #include "controller/release/image_book.h"
 #include "controller/release/release_book.h"
 #include "controller/rollout/rollouts.h"
@@ -29,6 +30,7 @@ v1::AgentRecord to_proto(const AgentRecord& agent, const std::optional<AgentStat
                          const ReleaseNumbers& numbers);
 v1::HostRecord to_proto(const std::string& site, const HostSpec& host);
 void add_report(v1::HostRecord& record, const HostReport& report);
+v1::OperatorRecord to_proto(const OperatorRecord& record);
 v1::Rollout to_proto(const Rollout& rollout, const ReleaseNumbers& numbers);
 v1::TransferProgress to_progress(const AgentReport& report, const ReleaseNumbers& numbers);
 

@@ -21,15 +21,27 @@ FleetService::Handlers::Handlers(Parts parts)
       applier_({parts_.state, parts_.content, parts_.images, parts_.releases, parts_.fleet,
                 parts_.clock}) {}
 
+Result<PeerIdentity> FleetService::Handlers::let_in(const Context& context, std::string_view call,
+                                                    Role least) {
+  const auto denied = [&](const Error& error) {
+    log::warn("api.denied", log::kv("call", call), log::kv("peer", context.peer()),
+              log::kv("error", error.what));
+    return error;
+  };
+  const auto somebody = require_operator(context, Role::viewer);
+  if (!somebody) return denied(somebody.error());
+  const auto admitted = parts_.operators.admit(*somebody);
+  if (!admitted) return admitted.error();
+  auto caller = require_operator(context, least);
+  if (!caller) return denied(caller.error());
+  return caller;
+}
+
 grpc::Status FleetService::Handlers::answer(
     Context* context, std::string_view call, Role least, Kind kind,
     const std::function<Result<void>(const PeerIdentity&)>& handle) {
-  const auto caller = require_operator(*context, least);
-  if (!caller) {
-    log::warn("api.denied", log::kv("call", call), log::kv("peer", context->peer()),
-              log::kv("error", caller.error().what));
-    return to_grpc(caller.error());
-  }
+  const auto caller = let_in(*context, call, least);
+  if (!caller) return to_grpc(caller.error());
   try {
     const auto done = handle(*caller);
     if (kind == Kind::change)

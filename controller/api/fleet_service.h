@@ -13,6 +13,7 @@
 #include "controller/fleet/fleet.h"
 #include "controller/pki/authority.h"
 #include "controller/pki/enrol.h"
+#include "controller/pki/operator_book.h"
 #include "controller/release/image_book.h"
 #include "controller/release/release_book.h"
 #include "controller/rollout/rollouts.h"
@@ -35,6 +36,7 @@ struct Refusals {
   std::uint64_t agents = 0;      ///< revoked, or enrolled anew with another key
   std::uint64_t fetches = 0;     ///< content that is not of the agent's site
   std::uint64_t proofs = 0;      ///< ready proofs that do not hold
+  std::uint64_t operators = 0;   ///< revoked or unknown
 };
 
 class FleetService {
@@ -44,6 +46,7 @@ class FleetService {
     ContentStore& content;
     Authority& authority;
     Enrolment& enrolment;
+    OperatorBook& operators;
     ImageBook& images;
     ReleaseBook& releases;
     Fleet& fleet;

@@ -51,6 +51,13 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Status ListHosts(Context*, const v1::ListHostsRequest*, v1::ListHostsResponse*) override;
   Status SetHost(Context*, const v1::SetHostRequest*, v1::HostRecord*) override;
   Status InstallHost(Context*, const v1::InstallHostRequest*, v1::HostRecord*) override;
+  // operators.cc
+  Status IssueOperator(Context*, const v1::IssueOperatorRequest*,
+                       v1::IssueOperatorResponse*) override;
+  Status ListOperators(Context*, const v1::ListOperatorsRequest*,
+                       v1::ListOperatorsResponse*) override;
+  Status RevokeOperator(Context*, const v1::RevokeOperatorRequest*,
+                        v1::RevokeOperatorResponse*) override;
   // rollouts.cc
   Status StartRollout(Context*, const v1::StartRolloutRequest*, v1::Rollout*) override;
   Status GetRollout(Context*, const v1::GetRolloutRequest*, v1::Rollout*) override;
@@ -62,14 +69,16 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Status AbortRollout(Context*, const v1::ChangeRolloutRequest*, v1::Rollout*) override;
 
  private:
-  /// The door of every call: the caller's role, then `handle`, then our error as a status. A
-  /// library's exception ends here as `internal`. Calls that change something are logged.
+  /// The door of every call: the caller's certificate and role, then `handle`, then our error as a
+  /// status. A library's exception ends here as `internal`. Calls that change something are logged.
   enum class Kind {
     look,
     change
   };
   Status answer(Context* context, std::string_view call, Role least, Kind kind,
                 const std::function<Result<void>(const PeerIdentity&)>& handle);
+  /// Errors: denied, which is logged.
+  Result<PeerIdentity> let_in(const Context& context, std::string_view call, Role least);
   bool gone(const Context* context) const { return stopping_ || context->IsCancelled(); }
 
   Result<ImageRecord> run_import(Context* context, const v1::ImportImageRequest& request,

@@ -102,7 +102,7 @@ grpc::Status FleetService::Handlers::WatchRollout(Context* context,
                                                   const v1::GetRolloutRequest* request,
                                                   grpc::ServerWriter<v1::Rollout>* writer) {
   return answer(context, "WatchRollout", Role::viewer, Kind::look,
-                [&](const PeerIdentity&) -> Result<void> {
+                [&](const PeerIdentity& caller) -> Result<void> {
                   const Watcher watcher(watchers_);
                   if (watcher.too_many())
                     return fail(Errc::exhausted, "{} rollouts are watched already", kWatchersMax);
@@ -128,6 +128,9 @@ grpc::Status FleetService::Handlers::WatchRollout(Context* context,
                       return fail(Errc::unavailable, "the controller is being stopped");
                     if (context->IsCancelled())
                       return fail(Errc::cancelled, "the caller went away");
+                    // A watch may last for days.
+                    const auto admitted = parts_.operators.admit(caller);
+                    if (!admitted) return admitted.error();
                     rollout = parts_.rollouts.find(id);
                     if (!rollout) return rollout.error();
                   }

@@ -9,6 +9,7 @@ void fill(v1::Refusals& out, const Refusals& refused) {
   out.set_agents(refused.agents);
   out.set_fetches(refused.fetches);
   out.set_proofs(refused.proofs);
+  out.set_operators(refused.operators);
 }
 
 }  // namespace

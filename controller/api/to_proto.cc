@@ -192,6 +192,20 @@ v1::AgentRecord to_proto(const AgentRecord& agent, const std::optional<AgentStat
   return out;
 }
 
+v1::OperatorRecord to_proto(const OperatorRecord& record) {
+  v1::OperatorRecord out;
+  out.set_name(record.name);
+  out.set_role(std::string(to_string(record.role)));
+  out.set_certificate_serial(record.certificate_serial);
+  *out.mutable_issued() = to_proto(record.issued);
+  *out.mutable_certificate_expires() = to_proto(record.certificate_expires);
+  out.set_issued_by(record.issued_by);
+  out.set_revoked(record.revoked);
+  if (record.revoked) *out.mutable_revoked_at() = to_proto(record.revoked_at);
+  out.set_revoked_by(record.revoked_by);
+  return out;
+}
+
 v1::HostRecord to_proto(const std::string& site, const HostSpec& host) {
   v1::HostRecord out;
   out.set_site(site);

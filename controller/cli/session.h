@@ -41,6 +41,8 @@ class Session {
   /// Errors: as load_context().
   Result<v1::FleetService::Stub*> controller();
   const std::string& address() const { return address_; }
+  /// Which folder that is. Errors: as context_folder().
+  Result<std::filesystem::path> folder() const { return context_folder(context_option); }
 
   /// One unary call: `session.call(&Stub::ListSites, request, answer)`.
   template <class Method, class Request, class Answer>
@@ -79,6 +81,7 @@ void add_image_verbs(CLI::App& app, Session& session);
 void add_apply_verbs(CLI::App& app, Session& session);
 void add_release_verbs(CLI::App& app, Session& session);
 void add_site_verbs(CLI::App& app, Session& session);
+void add_operator_verbs(CLI::App& app, Session& session);
 void add_host_verbs(CLI::App& app, Session& session);
 void add_rollout_verbs(CLI::App& app, Session& session);
 void add_status_verbs(CLI::App& app, Session& session);

@@ -23,6 +23,7 @@ std::string refusals_text(const v1::Refusals& refused) {
   add(refused.handshakes(), "foreign certificates");
   add(refused.tokens(), "tokens");
   add(refused.agents(), "agents");
+  add(refused.operators(), "calls of operators");
   add(refused.fetches(), "fetches");
   add(refused.proofs(), "ready proofs");
   return out;

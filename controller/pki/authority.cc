@@ -49,6 +49,13 @@ Result<std::string> authority_key(const std::filesystem::path& path, bool certif
   return made;
 }
 
+/// RFC 5280 ub-common-name: at most 64. It is for people; the identity is in the URI.
+std::string common_name(std::string_view kind, std::string_view name) {
+  std::string text = std::string(kind) + " " + std::string(name);
+  text.resize(std::min<std::size_t>(text.size(), 64));
+  return text;
+}
+
 }  // namespace
 
 struct Authority::State {
@@ -129,18 +136,21 @@ Result<IssuedKeyPair> Authority::issue_server(const std::vector<std::string>& na
   return state_->issue_pair(std::move(subject), kServerLife);
 }
 
-Result<IssuedKeyPair> Authority::issue_operator(std::string_view name, Role role) {
+Result<IssuedCertificate> Authority::issue_operator(std::string_view csr_pem, std::string_view name,
+                                                    Role role) {
   if (!is_peer_word(name))
     return fail(Errc::invalid, "operator '{}': not a name", printable(name, 80));
+  auto key = x509::key_of_csr(csr_pem);
+  if (!key) return key.error();
   PeerIdentity peer;
   peer.kind = PeerKind::operator_;
   peer.role = role;
   peer.name = name;
   x509::Subject subject;
-  subject.common_name = "operator " + std::string(name);
+  subject.common_name = common_name("operator", name);
   subject.uri = identity_uri(peer);
   subject.extended_usage = "clientAuth";
-  return state_->issue_pair(std::move(subject), kOperatorLife);
+  return state_->issue(std::move(subject), key->get(), kOperatorLife);
 }
 
 Result<IssuedCertificate> Authority::issue_agent(std::string_view csr_pem, std::string_view site,
@@ -155,11 +165,25 @@ Result<IssuedCertificate> Authority::issue_agent(std::string_view csr_pem, std::
   peer.site = site;
   peer.name = name;
   x509::Subject subject;
-  subject.common_name = "agent " + std::string(name);  // at most 64: RFC 5280 ub-common-name
-  subject.common_name.resize(std::min<std::size_t>(subject.common_name.size(), 64));
+  subject.common_name = common_name("agent", name);
   subject.uri = identity_uri(peer);
   subject.extended_usage = "clientAuth";
   return state_->issue(std::move(subject), key->get(), kAgentLife);
+}
+
+Result<OperatorCertificate> Authority::read_operator(std::string_view certificate_pem) const {
+  auto certificate = x509::certificate_from_pem(certificate_pem);
+  if (!certificate) return certificate.error();
+  if (!x509::signed_by(certificate->get(), state_->key.get()))
+    return fail(Errc::denied, "certificate: not of this authority");
+  auto peer = parse_identity_uri(x509::uri_of(certificate->get()));
+  if (!peer) return peer.error();
+  if (peer->kind != PeerKind::operator_) return fail(Errc::invalid, "certificate: no operator's");
+  auto key_id = public_key_id(certificate_pem);
+  if (!key_id) return key_id.error();
+  peer->key_id = std::move(*key_id);
+  return OperatorCertificate{std::move(*peer), x509::serial_hex(certificate->get()),
+                             x509::expires_of(certificate->get())};
 }
 
 Result<std::string> csr_public_key_pem(std::string_view csr_pem) {

@@ -25,6 +25,12 @@ struct IssuedKeyPair {
   IssuedCertificate certificate;
   std::string key_pem;
 };
+/// What an operator's certificate says.
+struct OperatorCertificate {
+  PeerIdentity peer;
+  std::string serial_hex;
+  WallTime expires{};
+};
 
 /// Thread-safe after open().
 class Authority {
@@ -41,11 +47,16 @@ class Authority {
   /// `names`: DNS names and IP literals it will be dialled by; those of the machine itself
   /// (localhost, 127.0.0.1, ::1) always go in too. Valid 3 years: made at each start.
   Result<IssuedKeyPair> issue_server(const std::vector<std::string>& names);
-  /// Valid 5 years.
-  Result<IssuedKeyPair> issue_operator(std::string_view name, Role role);
+  /// Takes only the public key of the request (P-256). Valid 5 years. Whether it opens a door is
+  /// for the OperatorBook to say.
+  Result<IssuedCertificate> issue_operator(std::string_view csr_pem, std::string_view name,
+                                           Role role);
   /// Takes only the public key of the request (P-256). Valid 90 days.
   Result<IssuedCertificate> issue_agent(std::string_view csr_pem, std::string_view site,
                                         std::string_view name);
+
+  /// Errors: invalid (no certificate, or no operator's), denied (not of this authority).
+  Result<OperatorCertificate> read_operator(std::string_view certificate_pem) const;
 
  private:
   struct State;

@@ -5,14 +5,15 @@
 #include <string>
 
 #include "common/base/result.h"
-#include "controller/pki/authority.h"
+#include "controller/pki/operator_book.h"
 
 namespace farboot {
 
-/// Writes ca.pem, cert.pem, key.pem (0600) and context.json for an admin. Where they are already,
-/// only the address is brought up to date. `address`: host:port as operators dial it. Errors:
-/// unavailable, and what the files say.
-Result<void> make_operator_folder(const std::filesystem::path& folder, Authority& authority,
+/// Writes ca.pem, cert.pem, key.pem (0600) and context.json for an admin, whose certificate the
+/// book has then. Where they are already, only the address is brought up to date, and the
+/// certificate taken into the book if it is older than that. `address`: host:port as operators dial
+/// it. Errors: unavailable, and what the files say.
+Result<void> make_operator_folder(const std::filesystem::path& folder, OperatorBook& operators,
                                   const std::string& address);
 
 }  // namespace farboot

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
@@ -187,6 +188,35 @@ std::string serial_hex(const X509* certificate) {
   const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
   return to_hex(
       {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
+}
+
+WallTime expires_of(const X509* certificate) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) return {};
+  return WallTime(Seconds(::timegm(&parts)));
+}
+
+std::string uri_of(const X509* certificate) {
+  const Owned<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  ERR_clear_error();
+  std::string found;
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    int type = 0;
+    const void* const value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &type);
+    if (type != GEN_URI) continue;
+    if (!found.empty()) return {};
+    const auto* const text = static_cast<const ASN1_STRING*>(value);
+    found.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                 static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  return found;
+}
+
+bool signed_by(X509* certificate, EVP_PKEY* issuer_key) {
+  const bool good = X509_verify(certificate, issuer_key) == 1;
+  ERR_clear_error();
+  return good;
 }
 
 }  // namespace farboot::x509

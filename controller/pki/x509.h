@@ -56,5 +56,9 @@ Result<Certificate> make_certificate(const Subject& subject, EVP_PKEY* public_ke
                                      const X509* issuer, EVP_PKEY* issuer_key);
 
 std::string serial_hex(const X509* certificate);
+WallTime expires_of(const X509* certificate);
+/// The one URI among its names; empty if there is none or more than one.
+std::string uri_of(const X509* certificate);
+bool signed_by(X509* certificate, EVP_PKEY* issuer_key);
 
 }  // namespace farboot::x509

@@ -23,11 +23,13 @@ TestController::TestController(std::uint64_t content_budget_bytes)
     : clock(std::chrono::floor<Seconds>(system_clock().wall())),
       content(content_budget_bytes),
       authority(open_authority(folder, clock)),
-      enrolment(state, *authority, clock) {
+      enrolment(state, *authority, clock),
+      operators(state, *authority, clock) {
   FARBOOT_CHECK(fleet.open().has_value());
   service_ = std::make_unique<FleetService>(
-      FleetService::Parts{state, content, *authority, enrolment, images, releases, fleet, rollouts,
-                          clock, "controller.test:7443", "0.1.0-test", folder / "imports"});
+      FleetService::Parts{state, content, *authority, enrolment, operators, images, releases, fleet,
+                          rollouts, clock, "controller.test:7443", "0.1.0-test", folder / "imports",
+                          [this] { return Refusals{.operators = operators.refused()}; }});
   const auto server = authority->issue_server({"127.0.0.1", "localhost"});
   FARBOOT_CHECK(server.has_value());
   grpc::ServerBuilder builder;
@@ -58,9 +60,10 @@ void TestController::stop() {
 }
 
 Credentials TestController::operator_credentials(Role role) {
-  const auto pair = authority->issue_operator("ada", role);
-  FARBOOT_CHECK(pair.has_value());
-  return {authority->ca_pem(), pair->certificate.certificate_pem, pair->key_pem};
+  const IdentityKey own = IdentityKey::generate();
+  const auto issued = operators.issue({"ada", role, own.csr_pem(), "test"});
+  FARBOOT_CHECK(issued.has_value());
+  return {authority->ca_pem(), issued->certificate_pem, own.to_pem()};
 }
 
 std::filesystem::path TestController::context(Role role) {

@@ -28,6 +28,7 @@ class TestController {
 
   /// `127.0.0.1:<port>`
   const std::string& address() const { return address_; }
+  /// Of an operator called ada; each has a key and certificate of its own.
   Credentials operator_credentials(Role role);
   /// A folder as `farboot --context` wants it, for an operator of this role.
   std::filesystem::path context(Role role);
@@ -50,6 +51,7 @@ class TestController {
   IdentityKey identity = IdentityKey::generate();
   std::unique_ptr<Authority> authority;
   Enrolment enrolment;
+  OperatorBook operators;
   ImageBook images{state};
   ReleaseBook releases{state, key};
   Fleet fleet{state, key, clock};

@@ -263,6 +263,10 @@ TEST_F(CliTest, HelpHasAnExampleForEveryVerb) {
                                                     {"host", "list"},
                                                     {"host", "set"},
                                                     {"host", "install"},
+                                                    {"operator", "request"},
+                                                    {"operator", "issue"},
+                                                    {"operator", "list"},
+                                                    {"operator", "revoke"},
                                                     {"controller", "show"},
                                                     {"status"}};
   for (std::vector<std::string> verb : verbs) {

@@ -123,11 +123,11 @@ TEST_F(LinkEnrolment, RefusesACertificateOfAnotherAuthority) {
 }
 
 TEST_F(LinkEnrolment, AdmitsNobodyWithoutAnAgentsCertificate) {
-  const auto stranger = controller_.authority->issue_operator("ada", Role::admin);
+  const IdentityKey own = IdentityKey::generate();
+  const auto stranger = controller_.authority->issue_operator(own.csr_pem(), "ada", Role::admin);
   ASSERT_TRUE(stranger);
   const Credentials nobody{controller_.authority->ca_pem(), "", ""};
-  const Credentials ada{controller_.authority->ca_pem(), stranger->certificate.certificate_pem,
-                        stranger->key_pem};
+  const Credentials ada{controller_.authority->ca_pem(), stranger->certificate_pem, own.to_pem()};
   std::uint64_t refused = 0;
   for (const Credentials& credentials : {nobody, ada}) {
     const auto over = channel(credentials);

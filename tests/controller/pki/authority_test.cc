@@ -135,7 +135,7 @@ TEST_F(AuthorityTest, RefusesBadRequestsAndNames) {
   EXPECT_FALSE(authority_->issue_agent(authority_->ca_pem(), "lyon", "pi1"));
   EXPECT_FALSE(authority_->issue_agent(csr, "../lyon", "pi1"));
   EXPECT_FALSE(authority_->issue_agent(csr, "lyon", "pi1/x"));
-  EXPECT_FALSE(authority_->issue_operator("Ada Lovelace", Role::admin));
+  EXPECT_FALSE(authority_->issue_operator(csr, "Ada Lovelace", Role::admin));
   // A request whose signature is not by its key: no proof that the sender has the key.
   std::string forged = csr;
   const std::size_t at = forged.size() - 60;
@@ -144,12 +144,41 @@ TEST_F(AuthorityTest, RefusesBadRequestsAndNames) {
 }
 
 TEST_F(AuthorityTest, OperatorCertificateCarriesTheRole) {
-  const auto pair = authority_->issue_operator("ada", Role::admin);
-  ASSERT_TRUE(pair) << pair.error().what;
-  EXPECT_EQ(judge(pair->certificate.certificate_pem, X509_PURPOSE_SSL_CLIENT, clock_.wall()),
-            X509_V_OK);
-  EXPECT_NE(pair->certificate.serial_hex,
-            authority_->issue_operator("ada", Role::admin)->certificate.serial_hex);
+  const IdentityKey key = IdentityKey::generate();
+  const auto issued = authority_->issue_operator(key.csr_pem(), "ada", Role::admin);
+  ASSERT_TRUE(issued) << issued.error().what;
+  EXPECT_EQ(judge(issued->certificate_pem, X509_PURPOSE_SSL_CLIENT, clock_.wall()), X509_V_OK);
+  EXPECT_NE(issued->serial_hex,
+            authority_->issue_operator(key.csr_pem(), "ada", Role::admin)->serial_hex);
+  const auto read = authority_->read_operator(issued->certificate_pem);
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(identity_uri(read->peer), "farboot://operator/admin/ada");
+  EXPECT_EQ(read->peer.key_id, *public_key_id(key.public_pem()));
+  EXPECT_EQ(read->serial_hex, issued->serial_hex);
+  EXPECT_EQ(read->expires, issued->expires);
+}
+
+TEST_F(AuthorityTest, TheLongestNameMakesACertificate) {
+  const std::string csr = IdentityKey::generate().csr_pem();
+  const std::string name(63, 'a');
+  const auto issued = authority_->issue_operator(csr, name, Role::operate);
+  ASSERT_TRUE(issued) << issued.error().what;
+  EXPECT_EQ(authority_->read_operator(issued->certificate_pem)->peer.name, name);
+}
+
+TEST_F(AuthorityTest, ReadsNobodyElsesCertificateAsAnOperators) {
+  const std::string csr = IdentityKey::generate().csr_pem();
+  const auto agent = authority_->issue_agent(csr, "lyon", "pi1");
+  ASSERT_TRUE(agent);
+  EXPECT_EQ(authority_->read_operator(agent->certificate_pem).error().code, Errc::invalid);
+  EXPECT_EQ(authority_->read_operator(authority_->ca_pem()).error().code, Errc::invalid);
+  EXPECT_EQ(authority_->read_operator("").error().code, Errc::invalid);
+  TempFolder folder;
+  const auto other = Authority::open(folder / "pki", clock_);
+  ASSERT_TRUE(other);
+  const auto foreign = (*other)->issue_operator(csr, "ada", Role::admin);
+  ASSERT_TRUE(foreign);
+  EXPECT_EQ(authority_->read_operator(foreign->certificate_pem).error().code, Errc::denied);
 }
 
 }  // namespace
