@@ -1,12 +1,14 @@
 // farboot-agent: serves one site from its own disk.
 
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <vector>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 
@@ -25,31 +27,25 @@ int complain(const Error& error) {
   return 1;
 }
 
-/// Enrolment is run by root, the daemon by its own user: what was written belongs to whoever owns
-/// the state folder.
-void hand_over(const AgentConfig& config) {
+/// Enrolment is run by root, the daemon by its own user: whose the state folder is writes into it,
+/// as root would follow any link that lies there. Before the first start there is no folder yet;
+/// systemd then gives what root made to the daemon's user.
+Result<void> become_owner(const std::filesystem::path& state_dir) {
   struct stat owner {};
-  if (::geteuid() != 0 || ::stat(config.state_dir.c_str(), &owner) != 0) return;
-  std::vector<std::filesystem::path> paths{config.identity_folder()};
-  std::error_code ignored;
-  for (const auto& file : std::filesystem::directory_iterator(paths.front(), ignored)) {
-    paths.push_back(file.path());
-  }
-  for (const auto& path : paths) {
-    if (::chown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
-      std::fprintf(stderr, "farboot-agent: %s: cannot be given to the daemon's user\n",
-                   path.c_str());
-    }
-  }
+  if (::geteuid() != 0 || ::stat(state_dir.c_str(), &owner) != 0 || owner.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) != 0 || ::setgid(owner.st_gid) != 0 || ::setuid(owner.st_uid) != 0)
+    return fail(Errc::denied, "{}: its owner's part cannot be taken: {}", state_dir.string(),
+                std::generic_category().message(errno));
+  return {};
 }
 
 int enroll(const AgentConfig& config, const std::string& token) {
   EnrolSettings settings;
   settings.state_dir = config.state_dir;
   settings.version = FARBOOT_VERSION;
+  if (auto became = become_owner(config.state_dir); !became) return complain(became.error());
   auto enrolled = enrol(token, settings);
   if (!enrolled) return complain(enrolled.error());
-  hand_over(config);
   std::printf("enrolled as %s at %s\n", enrolled->agent.c_str(), enrolled->address.c_str());
   return 0;
 }
