@@ -7,12 +7,21 @@ endif()
 install(TARGETS farboot-agent RUNTIME DESTINATION sbin COMPONENT agent)
 install(TARGETS farboot-controller RUNTIME DESTINATION sbin COMPONENT controller)
 install(TARGETS farboot RUNTIME DESTINATION bin COMPONENT controller)
+set(changelog ${CMAKE_SOURCE_DIR}/deploy/packaging/changelog)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${changelog})
+file(STRINGS ${changelog} newest LIMIT_COUNT 1)
+if(NOT newest MATCHES "^farboot \\(${PROJECT_VERSION}\\) ")
+  message(FATAL_ERROR "deploy/packaging/changelog begins with '${newest}', not with ${PROJECT_VERSION}")
+endif()
+execute_process(COMMAND gzip -9nc ${changelog} OUTPUT_FILE ${CMAKE_BINARY_DIR}/changelog.gz
+  COMMAND_ERROR_IS_FATAL ANY)
 foreach(part agent controller)
   install(FILES deploy/systemd/farboot-${part}.service DESTINATION lib/systemd/system COMPONENT ${part})
   install(FILES deploy/systemd/farboot-${part}.sysusers DESTINATION lib/sysusers.d
     RENAME farboot-${part}.conf COMPONENT ${part})
   install(FILES deploy/examples/${part}.toml DESTINATION /etc/farboot COMPONENT ${part})
-  install(FILES LICENSE DESTINATION share/doc/farboot-${part} RENAME copyright COMPONENT ${part})
+  install(FILES deploy/packaging/copyright ${CMAKE_BINARY_DIR}/changelog.gz
+    DESTINATION share/doc/farboot-${part} COMPONENT ${part})
 endforeach()
 # Its name comes early: whoever wants more says so in any later file.
 install(FILES deploy/systemd/farboot-agent.sysctl DESTINATION lib/sysctl.d
@@ -50,7 +59,8 @@ list(JOIN farboot_agent_depends ", " CPACK_DEBIAN_AGENT_PACKAGE_DEPENDS)
 list(JOIN farboot_controller_depends ", " CPACK_DEBIAN_CONTROLLER_PACKAGE_DEPENDS)
 set(CPACK_DEBIAN_CONTROLLER_PACKAGE_RECOMMENDS ipxe)
 set(CPACK_COMPONENT_AGENT_DESCRIPTION "Boots a site's machines from the network, also with the line cut
- Holds a verified copy of what its site installs and answers proxyDHCP, TFTP and HTTP.")
+ Holds a verified copy of what its site installs and answers proxyDHCP,
+ TFTP and HTTP.")
 set(CPACK_COMPONENT_CONTROLLER_DESCRIPTION "Images, menus and rollouts for the netboot agents of many sites
  The controller, and the operator's command line farboot.")
 foreach(part AGENT CONTROLLER)
