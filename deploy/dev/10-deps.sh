@@ -12,7 +12,7 @@ deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base i
   python3 curl openssl tcpdump procps
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
   isolinux xorriso grub-common grub-efi-amd64-bin"
-deps_package="dpkg-dev systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
+deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
 deps_bench="nginx-light"
 
 # deps_missing PACKAGE...: those not installed
