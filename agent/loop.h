@@ -35,7 +35,7 @@ using DiskPool = boost::asio::thread_pool;  ///< two threads: RocksDB, hashing, 
 /// takes the daemon down. The caller's objects must outlive the task.
 template <class T>
 void spawn(Loop& loop, std::string_view name, Task<T> task) {
-  auto done = [name](std::exception_ptr error, auto&&...) {
+  auto done = [name](const std::exception_ptr& error, auto&&...) {
     if (!error) return;
     try {
       std::rethrow_exception(error);
