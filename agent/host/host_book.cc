@@ -212,6 +212,7 @@ HostView HostBook::attempt(std::string_view token) const {
 
 Task<Result<void>> HostBook::apply(DesiredState desired) {
   Transaction writes;
+  if (!site_.name.empty() && site_.name != desired.site) leave_site(desired.site, writes);
   keep_site(desired, writes);
   std::set<std::string> named;
   for (const HostSpec& spec : desired.hosts) {
@@ -235,6 +236,17 @@ Task<Result<void>> HostBook::apply(DesiredState desired) {
   auto written = co_await writer_.write(std::move(writes));
   if (!written) site_kept_ = false;
   co_return written;
+}
+
+/// The Pi was enrolled at another site: a host of the same name there is another machine, with
+/// orders of its own.
+void HostBook::leave_site(const std::string& next, Transaction& writes) {
+  log::warn("host.site_left", log::kv("site", site_.name), log::kv("next", next),
+            log::kv("hosts", entries_.size()));
+  while (!entries_.empty()) forget(std::string(entries_.begin()->first), writes);
+  for (const std::string& key : lost_) writes.erase(std::string(kHostPrefix) + key);
+  lost_.clear();
+  outbox_.clear(writes);
 }
 
 void HostBook::take_spec(const HostSpec& spec, Transaction& writes) {

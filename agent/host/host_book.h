@@ -162,6 +162,7 @@ class HostBook {
   void open_attempts();
   Result<void> open_site();
   void keep_site(const DesiredState& desired, Transaction& writes);
+  void leave_site(const std::string& next, Transaction& writes);
   Seconds uptime() const;
   Seconds passed_since(const HostRecord& record) const;
 

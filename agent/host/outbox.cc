@@ -100,6 +100,12 @@ void Outbox::drop(Events::iterator event, Transaction& writes) {
   events_.erase(event);
 }
 
+void Outbox::clear(Transaction& writes) {
+  for (const HostEvent& event : events_) writes.erase(key_of(event.sequence));
+  events_.clear();
+  strangers_ = 0;
+}
+
 std::vector<HostEvent> Outbox::pending(std::size_t events_max) const {
   const auto count = static_cast<std::ptrdiff_t>(std::min(events_max, events_.size()));
   return {events_.begin(), events_.begin() + count};

@@ -37,6 +37,8 @@ class Outbox {
 
   /// Adds the event and the writes that make it durable.
   void add(HostStatus status, Transaction& writes);
+  /// Drops all that waits; numbers go on.
+  void clear(Transaction& writes);
   /// The oldest `events_max`, in order.
   std::vector<HostEvent> pending(std::size_t events_max) const;
   /// Drops all up to `sequence`. A number that was never given is of an earlier life whose state is

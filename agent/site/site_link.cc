@@ -116,8 +116,9 @@ LinkCallbacks SiteLink::callbacks() {
     spawn(parts_.loop, "site.apply", apply(std::move(desired)));
   };
   callbacks.collect = [this](std::size_t events_max) {
-    told_ = parts_.hosts.hosts();
-    return SiteReport{told_, parts_.hosts.pending_events(events_max)};
+    SiteReport report = to_tell(events_max);
+    told_ = report.hosts;
+    return report;
   };
   callbacks.acknowledged = [this](std::uint64_t sequence) {
     spawn(parts_.loop, "site.acknowledge", acknowledge(sequence));
@@ -146,7 +147,15 @@ Task<void> SiteLink::acknowledge(std::uint64_t sequence) {
 
 void SiteLink::poke_if_changed() {
   if (link_ == nullptr) return;
-  if (!parts_.hosts.pending_events(1).empty() || parts_.hosts.hosts() != told_) link_->poke();
+  const SiteReport report = to_tell(1);
+  if (!report.events.empty() || report.hosts != told_) link_->poke();
+}
+
+/// Until a state of the site it was enrolled at last is applied, the book is the former site's.
+SiteReport SiteLink::to_tell(std::size_t events_max) const {
+  const std::string site = parts_.hosts.site().name;
+  if (!site.empty() && !agent_.starts_with(site + "/")) return {};
+  return {parts_.hosts.hosts(), parts_.hosts.pending_events(events_max)};
 }
 
 HttpSite::LinkStatus SiteLink::status() const {

@@ -48,6 +48,8 @@ class SiteLink {
   /// The store took a rotten chunk out. Any thread, quick.
   void damaged();
 
+  /// What a report says now: nothing while the host book is another site's than the identity's.
+  SiteReport to_tell(std::size_t events_max) const;
   HttpSite::LinkStatus status() const;
   /// Of what is fetched; as it is at the start while there is no identity.
   SyncStatus sync() const;

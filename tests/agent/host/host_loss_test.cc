@@ -78,6 +78,43 @@ TEST_F(HostBookTest, TellsAnOrderUsedUpOnceTheDiskMayBeTouched) {
   EXPECT_EQ(phase(), InstallPhase::armed);
 }
 
+/// A Pi that moves: the other site's web1 is another machine, with orders of its own.
+TEST_F(HostBookTest, ForgetsTheSiteItLeft) {
+  EXPECT_EQ(book().site().name, "");
+  HostSpec waiting = web1(3);
+  waiting.name = "web2";
+  waiting.macs = {"52:54:00:00:00:02"};
+  begin_web1();
+  apply({web1(3), waiting});
+  EXPECT_EQ(phase({"52:54:00:00:00:02", "", ""}), InstallPhase::armed);
+  EXPECT_NE(story(), "");
+  EXPECT_EQ(book().site().name, "lyon");
+
+  const MachineId other{"52:54:00:00:00:77", "", ""};
+  HostSpec spec = web1(0);
+  spec.macs = {other.mac};
+  spec.uuid.clear();
+  spec.serial.clear();
+  const auto move = [&] {
+    DesiredState oslo = lyon({spec});
+    oslo.site = "oslo";
+    ASSERT_TRUE(bench->run(book().apply(oslo)));
+  };
+  for (int life = 0; life < 2; ++life) {
+    move();
+    EXPECT_EQ(book().site().name, "oslo");
+    EXPECT_EQ(phase(other), InstallPhase::idle) << "nobody ordered this one";
+    EXPECT_FALSE(book().look(kWeb1).known);
+    EXPECT_EQ(book().hosts().size(), 1U);
+    EXPECT_EQ(story(), "");
+    EXPECT_FALSE(begin(other)) << "no order";
+    restart();
+  }
+  spec.install_order = 1;
+  move();
+  EXPECT_EQ(phase(other), InstallPhase::armed) << "its first order is not lyon's fourth";
+}
+
 TEST_F(HostBookTest, WritesNothingWhereTheSameIsDesiredAgain) {
   apply({web1(1)});
   bench->settle();

@@ -68,8 +68,17 @@ TEST_F(SiteLinkTest, TakesUpAnIdentityWhileItRuns) {
 TEST_F(SiteLinkTest, TakesUpTheIdentityThatReplacesAnother) {
   enrol_as(folder_, "lyon", "pi1");
   ASSERT_TRUE(becomes("lyon/pi1"));
+  DesiredState desired;
+  desired.site = "lyon";
+  desired.hosts.push_back({.name = "web1", .macs = {"52:54:00:00:00:01"}, .entry = "centos7"});
+  ASSERT_TRUE(bench_.run(bench_.book->apply(desired)));
+  EXPECT_EQ(link_->to_tell(9).hosts.size(), 1U);
   enrol_as(folder_, "oslo", "pi7");
   EXPECT_TRUE(becomes("oslo/pi7"));
+  EXPECT_TRUE(link_->to_tell(9).hosts.empty()) << "oslo's controller must not take lyon's hosts";
+  desired.site = "oslo";
+  ASSERT_TRUE(bench_.run(bench_.book->apply(desired)));
+  EXPECT_EQ(link_->to_tell(9).hosts.size(), 1U);
 }
 
 }  // namespace
