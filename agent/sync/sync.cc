@@ -243,6 +243,8 @@ Sync::Outcome Sync::transfer(const Digest& release, Upstream* upstream) {
   }
   auto job = job_of(release, **document);
   if (!job) return failed(job.error());
+  // What came of it goes at the next rest, should it stop being wanted.
+  if (auto due = set_sweep_due(); !due) return failed(due.error());
   const std::uint64_t known_damage = damage();
   auto done = Transfer(parts_.content, upstream, parts_.clock, *this).run(*job);
   if (!done) return fetch_failed(done.error(), upstream != nullptr);
@@ -271,8 +273,7 @@ Sync::Outcome Sync::activate(const Digest& release) {
   at(SyncStep::activate, 0, 0);
   auto snapshot = load_snapshot(parts_.content, **document);
   if (!snapshot) return failed(snapshot.error());
-  auto due = set_sweep_due();
-  if (!due) return failed(due.error());
+  if (auto due = set_sweep_due(); !due) return failed(due.error());
   auto committed = parts_.catalog.commit_active(**document);
   if (!committed) return failed(committed.error());
   log::info("sync.activate", log::kv("release", release.short_hex()),
@@ -349,8 +350,7 @@ Result<void> Sync::forget_old_proofs() {
 
 Result<void> Sync::set_sweep_due() {
   auto kept = parts_.state.put(std::string(kSweepKey), "1");
-  if (!kept) return kept.error();
-  return {};
+  return kept ? Result<void>() : kept.error();
 }
 
 Result<Sync::Outcome::Kind> Sync::sweep_if_due() {

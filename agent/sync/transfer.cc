@@ -64,7 +64,7 @@ Result<void> Transfer::check_room_early(const Job& job) {
   return {};
 }
 
-Result<void> Transfer::check_room(const Job& job, const std::vector<ChunkRef>& closure,
+Result<void> Transfer::check_room(const std::vector<ChunkRef>& closure,
                                   std::uint64_t missing_bytes) {
   const std::uint64_t needed = missing_bytes + closure.size() * kChunkOverheadBytes;
   for (const bool last : {false, true}) {
@@ -77,16 +77,31 @@ Result<void> Transfer::check_room(const Job& job, const std::vector<ChunkRef>& c
                 "store_budget_bytes or use a larger disk",
                 needed, usage->free_bytes, usage->budget_bytes);
   }
-  static_cast<void>(job);
   return {};
 }
 
 Result<void> Transfer::get_manifests(const Job& job) {
   for (const Digest& manifest : job.manifests) {
     auto got = get_manifest_chunks(job, manifest);
+    // A store may be full of a transfer that was given up, so that not even these find room.
+    if (!got && got.error().code == Errc::exhausted && watch_.make_room(known_manifests(job)))
+      got = get_manifest_chunks(job, manifest);
     if (!got) return prefix("manifest " + manifest.short_hex(), got.error());
   }
   return {};
+}
+
+/// What is held of the release's own manifests.
+std::vector<ChunkRef> Transfer::known_manifests(const Job& job) const {
+  std::vector<ChunkRef> known;
+  for (const Digest& root : job.manifests) {
+    const auto bytes = store_.get(root);
+    if (!bytes) continue;
+    known.push_back({root, static_cast<std::uint32_t>(bytes->size())});
+    if (const auto parts = manifest_parts(*bytes))
+      known.insert(known.end(), parts->begin(), parts->end());
+  }
+  return known;
 }
 
 /// The root is stored last: who holds it holds the parts.
@@ -140,7 +155,7 @@ Result<void> Transfer::get_chunks(const Job& job, const std::vector<ChunkRef>& c
     watch_.at(SyncStep::want, done_bytes_, total_bytes_);
     if (missing->empty()) return {};
     if (first) {
-      if (auto room = check_room(job, closure, missing_bytes); !room) return room.error();
+      if (auto room = check_room(closure, missing_bytes); !room) return room.error();
     }
     const std::uint64_t before = stored_chunks_;
     if (auto fetched = fetch_round(job, *missing); !fetched) return fetched.error();

@@ -75,9 +75,9 @@ class Transfer {
 
  private:
   Result<void> check_room_early(const Job& job);
-  Result<void> check_room(const Job& job, const std::vector<ChunkRef>& closure,
-                          std::uint64_t missing_bytes);
+  Result<void> check_room(const std::vector<ChunkRef>& closure, std::uint64_t missing_bytes);
   Result<void> get_manifests(const Job& job);
+  std::vector<ChunkRef> known_manifests(const Job& job) const;
   Result<void> get_manifest_chunks(const Job& job, const Digest& root);
   Result<Bytes> fetch_one(const Job& job, const Digest& id);
   Result<void> get_chunks(const Job& job, const std::vector<ChunkRef>& closure);

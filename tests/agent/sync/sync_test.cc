@@ -312,6 +312,48 @@ TEST_F(SyncTest, MendsOnceThereIsRoom) {
   EXPECT_TRUE(site.holds(first_));
 }
 
+/// A transfer that was given up may have left no room even for the next one's manifests.
+TEST_F(SyncTest, WhatWasGivenUpMakesRoomForTheNext) {
+  const Offer second = centre_.make_release(2, 40, first_.manifests);
+  const Offer third = centre_.make_release(3, 3, first_.manifests);
+  Site site(centre_, first_.total_bytes + (third.total_bytes - first_.total_bytes) * 2);
+  FakeUpstream upstream(centre_.store, 1);
+  site.tell(centre_.desired(1, one_, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest) << site.sync->status().error;
+  const Digest two = second.release.digest(), three = third.release.digest();
+  site.tell(centre_.desired(2, two, one_));
+  EXPECT_EQ(site.settle(&upstream).kind, Kind::failed) << "it does not fit";
+  // As it may come to be in mid-transfer: full of chunks of it.
+  for (const ChunkRef& chunk : *release_closure(centre_.store, second.manifests)) {
+    const auto bytes = centre_.store.get(chunk.id);
+    static_cast<void>(site.store.put(chunk.id, *bytes));
+  }
+  const Bytes filler(site.store.usage()->free_bytes, 0x37);
+  ASSERT_TRUE(site.store.put(sha256(filler), filler));
+  site.tell(centre_.desired(3, three, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest) << site.sync->status().error;
+  EXPECT_TRUE(site.holds(third));
+}
+
+TEST_F(SyncTest, WhatCameOfATransferThatWasGivenUpIsFreed) {
+  Site site(centre_);
+  FakeUpstream upstream(centre_.store, 1);
+  site.tell(centre_.desired(1, one_, one_));
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+  const std::uint64_t before = site.store.usage()->payload_bytes;
+  const Offer second = centre_.make_release(2, 40, first_.manifests);
+  site.tell(centre_.desired(2, second.release.digest(), one_));
+  int sent = 0;
+  upstream.on_send = [&](const Digest&) {
+    if (++sent == 20) site.tell(centre_.desired(3, {}, one_));
+  };
+  EXPECT_EQ(site.settle(&upstream).error->code, Errc::cancelled);
+  EXPECT_GT(site.store.usage()->payload_bytes, before);
+  ASSERT_EQ(site.settle(&upstream).kind, Kind::rest) << site.sync->status().error;
+  EXPECT_GT(sent, 0);
+  EXPECT_EQ(site.store.usage()->payload_bytes, before);
+}
+
 TEST_F(SyncTest, ADesiredStateThatCouldNotBeWrittenIsNotHeld) {
   Site site(centre_);
   site.state.full = true;
