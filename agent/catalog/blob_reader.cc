@@ -85,7 +85,7 @@ Result<std::vector<BlobSegment>> BlobReader::open(std::uint64_t offset, std::uin
     const auto skip = static_cast<std::uint32_t>(offset + opened_bytes - chunk_begin_);
     const auto size = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(chunk.size_bytes - skip, length - opened_bytes));
-    segments.push_back({std::move(*source), skip, size});
+    segments.push_back({std::move(*source), skip, size, chunk.id});
     if (checked) make_resident(segments.back(), 0);  // else its pages were read a moment ago
     if (!checked) hashed_bytes += chunk.size_bytes;
     opened_bytes += size;
@@ -110,7 +110,7 @@ std::vector<BlobSegment> BlobReader::open_at_once(std::uint64_t offset, std::uin
     const auto skip = static_cast<std::uint32_t>(offset + opened_bytes - chunk_begin_);
     const auto size = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(chunk.size_bytes - skip, length - opened_bytes));
-    BlobSegment segment{std::move(*source), skip, size};
+    BlobSegment segment{std::move(*source), skip, size, chunk.id};
     if (!warm.recent(chunk.id, now)) {
       if (!is_resident(segment, 0, size)) break;
       if (size == chunk.size_bytes) warm.seen(chunk.id, now);
@@ -138,12 +138,21 @@ Result<Bytes> BlobReader::read(std::uint64_t offset, std::size_t length) {
     }
     const auto skip = static_cast<std::uint32_t>(offset + done - chunk_begin_);
     const auto size = std::min<std::size_t>(chunk.size_bytes - skip, wanted - done);
-    const BlobSegment segment{open_source_, skip, static_cast<std::uint32_t>(size)};
+    const BlobSegment segment{open_source_, skip, static_cast<std::uint32_t>(size), chunk.id};
     auto copied = copy_segment(segment, 0, std::span(out).subspan(done, size));
-    if (!copied) return prefix(file_.entry->path, copied.error());
+    if (!copied) {
+      open_index_ = SIZE_MAX;
+      look_again(chunk.id);
+      return prefix(file_.entry->path, copied.error());
+    }
     done += size;
   }
   return out;
+}
+
+void BlobReader::look_again(const Digest& chunk) const {
+  const auto bytes = store_.get(chunk);  // quarantines what it cannot read
+  static_cast<void>(bytes);
 }
 
 Result<void> copy_segment(const BlobSegment& segment, std::uint32_t skip,

@@ -19,6 +19,7 @@ struct BlobSegment {
   ChunkSource source;
   std::uint32_t offset = 0;  ///< within the chunk
   std::uint32_t size_bytes = 0;
+  Digest chunk;
 };
 
 /// How much of a range is opened at once: enough that a hop to the disk pool costs nothing beside
@@ -50,6 +51,10 @@ class BlobReader {
   std::vector<BlobSegment> open_at_once(std::uint64_t offset, std::uint64_t length,
                                         const BlobWindowLimits& limits, WarmChunks& warm,
                                         SteadyTime now);
+
+  /// Of a chunk that could not be read though it was good once: looks again at the disk, so that
+  /// the store takes it out and it is fetched anew. Blocks.
+  void look_again(const Digest& chunk) const;
 
   /// The bytes from `offset`, at most `length`; fewer only at the end of the file, none beyond it.
   /// Keeps the chunk last used open, so that reading on is cheap. Blocks. Errors: as open();

@@ -182,7 +182,10 @@ Task<Result<void>> BodySender::send_segment(const BlobSegment& segment) {
     auto n =
         channel_.try_send_file(segment.source.fd, segment.source.offset + segment.offset + sent,
                                segment.size_bytes - sent);
-    if (!n) co_return n.error();
+    if (!n) {
+      if (n.error().code == Errc::corrupt) co_await look_again(segment.chunk);
+      co_return n.error();
+    }
     sent += static_cast<std::uint32_t>(*n);
     turn_bytes_ += *n;
     if (sent < segment.size_bytes) {  // a short count: the socket is full
@@ -194,6 +197,16 @@ Task<Result<void>> BodySender::send_segment(const BlobSegment& segment) {
     }
   }
   co_return Result<void>();
+}
+
+/// A disk may lose what it had. What the client did not get it asks for again.
+Task<void> BodySender::look_again(Digest chunk) {
+  channel_.no_deadline();
+  auto job = [reader = reader_, chunk] {
+    reader->look_again(chunk);
+    return true;
+  };
+  co_await on_disk(services_.disk, std::move(job));
 }
 
 Task<Result<void>> BodySender::wait_and_warm(const BlobSegment& segment, std::uint32_t sent) {

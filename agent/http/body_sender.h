@@ -43,6 +43,7 @@ class BodySender {
 
   Task<Result<void>> send_part(std::string_view before, const FilePart& part, bool last_part);
   Task<Result<void>> send_segment(const BlobSegment& segment);
+  Task<void> look_again(Digest chunk);
   Task<Result<void>> wait_and_warm(const BlobSegment& segment, std::uint32_t sent);
 
   HttpServices& services_;

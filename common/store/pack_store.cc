@@ -152,12 +152,15 @@ void PackStore::remember(const Digest& id, const ChunkPlace& place) const {
 }
 
 Error PackStore::quarantine(const Digest& id, const ChunkPlace& place, std::string why) const {
+  // Known to be bad, whether the database can note it down now or not: never given out unhashed.
+  known_->forget(id);
   const Quarantined chunk{id, place, system_clock().wall(), std::move(why)};
   auto done = writer_->quarantine(chunk);
   log::warn("store.quarantined", log::kv("chunk", id), log::kv("pack", place.pack),
             log::kv("offset", place.offset), log::kv("bytes", place.size_bytes),
             log::kv("why", chunk.why), log::kv("stored", done ? "ok" : done.error().what));
-  if (done && *done && options_.on_quarantine) options_.on_quarantine(chunk);
+  // One that moved meanwhile (false) is another chunk's matter.
+  if ((!done || *done) && options_.on_quarantine) options_.on_quarantine(chunk);
   return fail(Errc::corrupt, "chunk {}: {}", id, chunk.why);
 }
 

@@ -141,6 +141,37 @@ TEST(TransfersOfRot, EndShortOfARottenChunkOnDisk) {
   EXPECT_TRUE(answer.body == as_text(all).substr(0, kChunkBytesMax));
 }
 
+/// A card loses what was good when it was written: nobody has to restart the agent for it to be
+/// noticed.
+TEST(TransfersOfRot, PutAsideWhatCannotBeReadAnyMore) {
+  LiveSite live(StoreKind::packs);
+  const Bytes all = sample_bytes(4 * kChunkBytesMax, 9);
+  const Digest tree = keep_tree(live.store(), {{"f", all}});
+  const ByteView lost = ByteView(all).subspan(3 * kChunkBytesMax, kChunkBytesMax);
+  live.activate(release_of(1, tree));
+  live.start();
+  RawClient first(live.port());
+  first.send(request(tree, "f"));
+  ASSERT_TRUE(first.receive().whole);
+  {
+    const auto source = live.store().open(sha256(lost));
+    ASSERT_TRUE(source);
+    const auto pack = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", source->fd));
+    ASSERT_EQ(::truncate(pack.c_str(), static_cast<off_t>(source->offset + 1000)), 0);
+  }
+  RawClient client(live.port());
+  client.send(request(tree, "f"));
+  const Answer answer = client.receive();
+  EXPECT_FALSE(answer.whole);
+  EXPECT_TRUE(all.size() > answer.body.size() && as_text(all).substr(0, 3 * kChunkBytesMax) ==
+                                                     answer.body.substr(0, 3 * kChunkBytesMax));
+  EXPECT_EQ(live.store().open(sha256(lost)).error().code, Errc::not_found) << "it is missing now";
+  ASSERT_TRUE(live.store().put(sha256(lost), lost));  // fetched again
+  RawClient again(live.port());
+  again.send(request(tree, "f"));
+  EXPECT_EQ(sha256(as_bytes(again.receive().body)), sha256(all));
+}
+
 TEST(TransfersCold, AreCheckedOnFirstUseAndWhole) {
   LiveSite live(StoreKind::packs);
   const Bytes all = sample_bytes(5 * kChunkBytesMax + 3, 10);
