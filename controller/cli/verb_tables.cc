@@ -68,7 +68,7 @@ std::string site_table(const Terminal& terminal, const Repeated<v1::SiteRecord>&
 /// What is wrong there; a disk that rots is worth a word while nothing worse is.
 Table::Cell error_cell(const v1::AgentRecord& agent) {
   if (!agent.error().empty() || agent.rotten_chunks() == 0) return {agent.error(), Colour::red};
-  return {fmt::format("{} chunks rotted on its disk and were fetched again", agent.rotten_chunks()),
+  return {fmt::format("{} chunks rotted on its disk since it started", agent.rotten_chunks()),
           Colour::yellow};
 }
 
