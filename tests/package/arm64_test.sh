@@ -26,11 +26,14 @@ until_true() { # what command...
   fail "$what"
 }
 for deb in "$debs"/farboot-*_arm64.deb; do dpkg-deb -x "$deb" "$w/root"; done
+for program in sbin/farboot-agent sbin/farboot-controller bin/farboot; do
+  file -b "$w/root/usr/$program" | grep -q 'ARM aarch64' || fail "$program is not for arm64"
+done
 run() { qemu-aarch64-static -L "$sysroot" "$w/root/usr/$1" "${@:2}"; }
 fb() { run bin/farboot --context "$w/controller/operator" "$@"; }
 
 ip link set lo up
-ip link add lan type dummy
+ip link add lan type bridge
 ip addr add 10.9.0.2/24 brd + dev lan
 ip link set lan up
 run sbin/farboot-agent --check-config --config "$w/root/etc/farboot/agent.toml" || fail "the agent's settings"
@@ -49,5 +52,4 @@ fb rollout start r1 --site lyon || fail "rollout"
 fb rollout watch || fail "rollout watch"
 until_true "the agent serves the release" curl -fsS -o /dev/null http://10.9.0.2/images/centos7/.treeinfo
 cmp <(curl -fsS http://10.9.0.2/images/centos7/LiveOS/squashfs.img) "$tree/LiveOS/squashfs.img" || fail "content"
-file -b "$w/root/usr/sbin/farboot-agent" | cut -d, -f1-2
 echo "arm64_test: imported, enrolled, rolled out and served by the arm64 programs"
