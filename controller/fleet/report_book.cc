@@ -121,8 +121,6 @@ void ReportBook::on_report(const AgentReport& report) {
   const WallTime now = clock_.wall();
   agents_.with([&](Agents& agents) {
     AgentStatus& status = agents.by_id[report.agent];
-    if (!status.online) status.since = now;
-    status.online = true;
     status.report = report;
     status.report.received = now;
     agents.dirty.insert(report.agent);

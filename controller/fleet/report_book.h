@@ -34,6 +34,7 @@ class ReportBook {
 
   void on_connected(const std::string& agent, const std::string& site);
   void on_disconnected(const std::string& agent);
+  /// Says nothing of whether the agent is online: its stream may have ended meanwhile.
   void on_report(const AgentReport& report);
 
   std::vector<AgentStatus> agents() const;

@@ -101,6 +101,8 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
   auto report = from_proto(in);
   if (!report) return to_grpc(report.error());
   const AgentRecord& agent = stream.agent();
+  // The stream ended while this waited for its turn: what is known of the agent now is newer.
+  if (streams_.of_agent(agent.id).get() != &stream) return grpc::Status::CANCELLED;
   report->agent = agent.id;
   report->site = agent.site;
   report->received = parts_.clock.wall();

@@ -55,17 +55,62 @@ class Wiretap final : public grpc::experimental::Interceptor {
   Guarded<ChunkWatch>& watch_;
 };
 
+class StreamTap final : public grpc::experimental::Interceptor {
+ public:
+  explicit StreamTap(Guarded<ChunkWatch>& watch) : watch_(watch) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    const ChunkWatch watch = watch_.with([](const ChunkWatch& held) { return held; });
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE) &&
+        watch.heard && methods->GetRecvMessage() != nullptr)
+      watch.heard();
+    methods->Proceed();
+  }
+
+ private:
+  Guarded<ChunkWatch>& watch_;
+};
+
 class Wiretaps final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   explicit Wiretaps(Guarded<ChunkWatch>& watch) : watch_(watch) {}
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* call) override {
-    const bool chunks = std::string_view(call->method()) == "/farboot.v1.Link/FetchChunks";
-    return chunks ? std::make_unique<Wiretap>(watch_).release() : nullptr;
+    const std::string_view method = call->method();
+    if (method == "/farboot.v1.Link/FetchChunks")
+      return std::make_unique<Wiretap>(watch_).release();
+    if (method == "/farboot.v1.Link/Connect") return std::make_unique<StreamTap>(watch_).release();
+    return nullptr;
   }
 
  private:
   Guarded<ChunkWatch>& watch_;
+};
+
+/// The fleet, and a test that listens in.
+class SinkTap final : public ReportSink {
+ public:
+  using Tap = std::function<void(const AgentReport&)>;
+  SinkTap(Fleet& fleet, Guarded<Tap>& before_report)
+      : fleet_(fleet), before_report_(before_report) {}
+  void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) override {
+    fleet_.on_hello(agent, site, held);
+  }
+  void on_connected(const std::string& agent, const std::string& site) override {
+    fleet_.on_connected(agent, site);
+  }
+  void on_disconnected(const std::string& agent) override { fleet_.on_disconnected(agent); }
+  void on_report(const AgentReport& report) override {
+    const Tap tap = before_report_.with([](const Tap& held) { return held; });
+    if (tap) tap(report);
+    fleet_.on_report(report);
+  }
+  void on_hosts(const std::string& site, const std::vector<HostReport>& hosts) override {
+    fleet_.on_hosts(site, hosts);
+  }
+
+ private:
+  Fleet& fleet_;
+  Guarded<Tap>& before_report_;
 };
 
 /// Bound, never listening, and shared with the server's own sockets.
@@ -111,8 +156,9 @@ void LinkController::open() {
   releases = std::make_unique<ReleaseBook>(*state, key);
   fleet = std::make_unique<Fleet>(*state, key, clock);
   FARBOOT_CHECK(fleet->open().has_value());
+  sink_ = std::make_unique<SinkTap>(*fleet, before_report_);
   service_ = std::make_unique<LinkService>(LinkService::Parts{
-      *state, *content, *enrolment, *fleet, clock, key.verify_key(), "0.1.0-test", settings_});
+      *state, *content, *enrolment, *sink_, clock, key.verify_key(), "0.1.0-test", settings_});
 }
 
 void LinkController::listen() {
@@ -148,6 +194,7 @@ void LinkController::stop() {
   server_.reset();
   service_.reset();
   static_cast<void>(fleet->reports().flush());
+  sink_.reset();
   fleet.reset();
   releases.reset();
   enrolment.reset();

@@ -31,6 +31,7 @@ namespace farboot {
 
 /// What goes over the wire, seen at the controller. Called on gRPC's threads.
 struct ChunkWatch {
+  std::function<void()> heard;  ///< a message of an agent's stream, about to be handed over
   std::function<void(const Digest& chunk)> wanted;
   std::function<void(const Digest& chunk)> sent;  ///< about to be written
 };
@@ -49,6 +50,12 @@ class LinkController {
   /// Before start(), or while nobody fetches.
   void watch(ChunkWatch watch) {
     watch_.with([&](ChunkWatch& held) { held = std::move(watch); });
+  }
+
+  /// Called with each report before it reaches the books, on the thread that brings it. While
+  /// nobody is connected.
+  void before_report(std::function<void(const AgentReport&)> tap) {
+    before_report_.with([&](auto& held) { held = std::move(tap); });
   }
 
   /// A token for `site/name`, dialled at `address` (empty: ours).
@@ -92,6 +99,8 @@ class LinkController {
   std::string address_;
   UniqueFd port_hold_;  ///< so that nobody takes our port while we are down
   Guarded<ChunkWatch> watch_;
+  Guarded<std::function<void(const AgentReport&)>> before_report_;
+  std::unique_ptr<ReportSink> sink_;
   std::unique_ptr<LinkService> service_;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -17,6 +17,7 @@ TEST_F(FleetServiceTest, EnrolsListsAndRevokesAgents) {
   EXPECT_FALSE(token.token().empty());
   EXPECT_TRUE(controller_.enrolment.redeem(token.token(), IdentityKey::generate().csr_pem()));
 
+  controller_.fleet.on_connected("lyon/pi1", "lyon");
   controller_.fleet.on_report(controller_.report("lyon/pi1"));
   v1::ListAgentsResponse agents;
   ASSERT_TRUE(call(&Stub::ListAgents, v1::ListAgentsRequest(), agents));
@@ -87,6 +88,7 @@ TEST_F(FleetServiceTest, ShowsHostsWithWhatTheirSiteSaysOfThem) {
   report.hosts = {
       {"web1", "52:54:00:00:00:01", "packages", "c7", 40, "", controller_.clock.wall()},
       {"52:54:00:00:00:99", "52:54:00:00:00:99", "started", "c7", 0, "", controller_.clock.wall()}};
+  controller_.fleet.on_connected("lyon/pi1", "lyon");
   controller_.fleet.on_report(report);
   v1::ListHostsResponse hosts;
   ASSERT_TRUE(call(&Stub::ListHosts, v1::ListHostsRequest(), hosts));

@@ -130,6 +130,7 @@ TEST_F(CliTest, WalksFromApplyToRollout) {
   report.bytes_done = 450'000'000;
   report.bytes_total = 1'000'000'000;
   report.bytes_per_second = 11'200'000;
+  controller_.fleet.on_connected("lyon/pi1", "lyon");
   controller_.fleet.on_report(report);
   golden("agent-list", run({"agent", "list"}));
   const Ran start = run({"rollout", "start", "r2", "--site", "lyon"});
@@ -156,6 +157,7 @@ TEST_F(CliTest, WatchFollowsARolloutToItsGoodEnd) {
   AgentReport report = controller_.report("lyon/pi1");
   report.staged = report.active = release;
   report.ready_proof = controller_.ready_proof("lyon/pi1", release);
+  controller_.fleet.on_connected("lyon/pi1", "lyon");
   controller_.fleet.on_report(report);
   controller_.runner.start();
   const Ran ran = run({"rollout", "start", "r1", "--all", "--watch"});

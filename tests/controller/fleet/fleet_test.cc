@@ -301,6 +301,11 @@ TEST_F(FleetTest, KnowsWhoIsOnline) {
   ASSERT_EQ(all.size(), 1u);
   EXPECT_FALSE(all[0].online);
   EXPECT_EQ(all[0].since, clock_.wall());
+  AgentReport late;
+  late.agent = "lyon/pi1";
+  late.site = "lyon";
+  fleet_.on_report(late);
+  EXPECT_FALSE(fleet_.reports().agent("lyon/pi1")->online) << "it was on its way before that";
   fleet_.reports().forget("lyon/pi1");
   EXPECT_TRUE(fleet_.reports().agents().empty());
 }

@@ -126,7 +126,10 @@ TEST_F(RunnerTest, CarriesARolloutThroughASecondController) {
   ASSERT_TRUE(fleet.open());
   Rollouts rollouts{{state_, content_, images_, releases_, fleet, clock_}};
   RolloutRunner runner(state_, rollouts, fleet, enrolment_, clock_);
-  for (const AgentStatus& status : fleet_.reports().agents()) fleet.on_report(status.report);
+  for (const AgentStatus& status : fleet_.reports().agents()) {
+    fleet.on_connected(status.report.agent, status.report.site);
+    fleet.on_report(status.report);
+  }
   ASSERT_TRUE(runner.run_once());
   EXPECT_EQ(fleet.desired("lyon")->serve, release_);
   AgentReport active = report("lyon");

@@ -1,0 +1,91 @@
+// What goes wrong at the controller itself, or comes too late, and what becomes of it.
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/controller/link/link_service_fixture.h"
+
+namespace farboot {
+namespace {
+
+/// Holds who comes until it is opened.
+class Gate {
+ public:
+  void wait() {
+    std::unique_lock lock(mutex_);
+    ++held_;
+    opened_.wait(lock, [this] { return open_; });
+  }
+  int held() {
+    const std::lock_guard lock(mutex_);
+    return held_;
+  }
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = true;
+    }
+    opened_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  int held_ = 0;
+  bool open_ = false;
+};
+
+class LinkLate : public LinkServiceTest {
+ protected:
+  void TearDown() override {
+    gate_.open();
+    controller_.stop();
+  }
+  Gate gate_;
+};
+
+v1::AgentMessage report_of(const std::string& version) {
+  v1::AgentMessage message;
+  message.mutable_report()->set_version(version);
+  return message;
+}
+
+TEST_F(LinkLate, AReportOnItsWayWhenTheStreamEndsMakesNobodyOnline) {
+  controller_.before_report([&](const AgentReport&) { gate_.wait(); });
+  auto agent = connected();
+  ASSERT_TRUE(agent->say(report_of("late")));
+  ASSERT_TRUE(eventually([&] { return gate_.held() == 1; }));
+  agent.reset();
+  EXPECT_TRUE(eventually([&] { return !controller_.online("lyon/pi1"); }));
+  gate_.open();
+  EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi1")->version == "late"; }));
+  EXPECT_FALSE(controller_.online("lyon/pi1"));
+}
+
+TEST_F(LinkLate, AReportThatWaitsLongerThanItsStreamIsNotTaken) {
+  std::atomic<int> heard{0};
+  controller_.watch({[&] { ++heard; }, nullptr, nullptr});
+  controller_.before_report([&](const AgentReport& report) {
+    if (report.agent != "lyon/pi1") gate_.wait();
+  });
+  auto agent = connected();
+  // As many others as there are threads: what comes after them waits.
+  std::vector<std::unique_ptr<HandAgent>> others;
+  for (const char* name : {"pi2", "pi3", "pi4", "pi5"}) {
+    others.push_back(connected(channel(controller_.enrol("lyon", name, controller_.identity))));
+    ASSERT_TRUE(others.back()->say(report_of("other")));
+  }
+  ASSERT_TRUE(eventually([&] { return gate_.held() == 4; }));
+  ASSERT_TRUE(agent->say(report_of("old")));
+  EXPECT_TRUE(eventually([&] { return heard == 10; })) << "five hellos, five reports";
+  agent.reset();
+  EXPECT_TRUE(eventually([&] { return !controller_.online("lyon/pi1"); }));
+  gate_.open();
+  agent = connected();
+  ASSERT_TRUE(agent->say(report_of("new")));
+  EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi1")->version == "new"; }));
+  EXPECT_EQ(controller_.counts().reports, 5U) << "four others and the new one";
+}
+
+}  // namespace
+}  // namespace farboot
