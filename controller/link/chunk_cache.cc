@@ -19,7 +19,7 @@ Result<Bytes> read_source(const ChunkSource& source) {
     const ssize_t n = ::pread(source.fd, bytes.data() + done, bytes.size() - done,
                               static_cast<off_t>(source.offset + done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(Errc::unavailable, "pack file: {}", std::strerror(errno));
+    if (n < 0) return fail(Errc::corrupt, "pack file: {}", std::strerror(errno));
     if (n == 0) return fail(Errc::corrupt, "pack file: ends early");
     done += static_cast<std::size_t>(n);
   }
@@ -39,7 +39,9 @@ Result<WireChunk> ChunkCache::get(const Digest& id, bool zstd) {
   auto source = content_.open(id);
   if (!source) return source.error();
   auto bytes = read_source(*source);
-  if (!bytes) return prefix("chunk " + id.short_hex(), bytes.error());
+  // The store looks once more, and quarantines what is lost: the rest of a fetch goes on then.
+  if (!bytes) bytes = content_.get(id);
+  if (!bytes) return bytes.error();
   if (!zstd) {  // an agent of a neighbouring version that knows none
     const auto size = static_cast<std::uint32_t>(bytes->size());
     return WireChunk{id, v1::CHUNK_ENCODING_PLAIN, size,

@@ -20,7 +20,8 @@ class ChunkCache {
 
   explicit ChunkCache(const ContentStore& content) : content_(content) {}
 
-  /// Blocks. Errors: not_found, corrupt, unavailable (cannot be read).
+  /// Blocks. Errors: not_found, corrupt (the store has quarantined it), unavailable (the store
+  /// cannot say).
   Result<WireChunk> get(const Digest& id, bool zstd);
 
  private:

@@ -1,7 +1,10 @@
 #include "controller/link/chunk_cache.h"
 
+#include <fcntl.h>
+
 #include <gtest/gtest.h>
 
+#include "common/base/unique_fd.h"
 #include "common/store/memory_store.h"
 #include "controller/link/worker_pool.h"
 
@@ -66,6 +69,60 @@ TEST_F(ChunkCacheTest, ForgetsWhatWasAskedForLongestAgo) {
   EXPECT_TRUE(cache_.get(ids.front(), true));
   EXPECT_TRUE(cache_.get(ids.back(), true));
   EXPECT_FALSE(cache_.get(ids[1], true));
+}
+
+/// What open() gives cannot be read: EIO, as from a dying disk.
+class UnreadableStore final : public ContentStore {
+ public:
+  Result<Bytes> get(const Digest& id) const override {
+    ++gets;
+    return held.get(id);
+  }
+  using ContentStore::put;
+  Result<void> put(std::span<const Chunk> chunks) override { return held.put(chunks); }
+  Result<std::vector<Digest>> missing(std::span<const Digest> ids) const override {
+    return held.missing(ids);
+  }
+  Result<ChunkSource> open(const Digest&) const override {
+    ChunkSource source;
+    source.fd = nothing_.get();
+    source.size_bytes = 1'000;
+    return source;
+  }
+  std::optional<ChunkSource> open_at_once(const Digest& id) const override {
+    return held.open_at_once(id);
+  }
+  bool checked(const Digest& id) const override { return held.checked(id); }
+  Result<void> verify(const Digest& id) override { return held.verify(id); }
+  Result<std::uint64_t> sweep(const std::function<bool(const Digest&)>& keep) override {
+    return held.sweep(keep);
+  }
+  Result<StoreUsage> usage() const override { return held.usage(); }
+
+  MemoryStore held;
+  mutable int gets = 0;
+
+ private:
+  /// Nothing is mapped at the address 0.
+  UniqueFd nothing_{::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)};
+};
+
+TEST(ChunkCache, AsksTheStoreAgainForWhatCannotBeRead) {
+  UnreadableStore store;
+  ChunkCache cache(store);
+  const Bytes bytes(1'000, 'a');
+  const Digest id = sha256(bytes);
+  ASSERT_TRUE(store.put(id, bytes));
+  EXPECT_TRUE(cache.get(id, true)) << "it could this time";
+  EXPECT_EQ(store.gets, 1);
+  const Bytes other(1'000, 'b');
+  const Digest rotten = sha256(other);
+  ASSERT_TRUE(store.put(rotten, other));
+  ASSERT_TRUE(store.held.rot(rotten));
+  const auto got = cache.get(rotten, true);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Errc::corrupt) << got.error().what;
+  EXPECT_EQ(store.gets, 2) << "which quarantines it";
 }
 
 TEST(WorkerPool, RunsEveryJobThoughOneThrows) {

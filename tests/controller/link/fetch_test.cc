@@ -1,4 +1,7 @@
 // want → chunk: byte-exact, bounded, and only to whom it belongs.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -192,6 +195,34 @@ TEST_F(LinkFetch, NamesWhatItLacksAndSendsTheRest) {
     EXPECT_EQ(chunks.size(), ids.size() - 1);
     EXPECT_FALSE(chunks.contains(missing.front())) << "never a rotten one";
   }
+}
+
+TEST_F(LinkFetch, WhatCannotBeReadHoldsNothingElseUp) {
+  const std::vector<Digest> ids = ids_of(release_);
+  ASSERT_EQ(fetch(channel(lyon_), want(release_, {&ids.front(), 1})).error.what, "");
+  std::vector<Digest> in_pack;
+  int pack = -1;
+  for (const Digest& id : ids) {
+    const auto source = controller_.content->open(id);
+    ASSERT_TRUE(source);
+    if (source->fd < 0) continue;
+    pack = source->fd;
+    if (id != ids.front()) in_pack.push_back(id);
+  }
+  ASSERT_FALSE(in_pack.empty());
+  ASSERT_LT(in_pack.size(), ids.size());
+  // All were found good, and from now on each read of the pack fails with EIO.
+  const UniqueFd unreadable(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::dup3(unreadable.get(), pack, O_CLOEXEC), pack);
+  const Fetched fetched = fetch(channel(lyon_), want(release_, ids));
+  EXPECT_EQ(fetched.error.what, "");
+  std::vector<Digest> missing;
+  for (const v1::ChunkFrame& frame : fetched.frames)
+    if (!frame.missing().empty())
+      for (const Digest& id : *digests_from_proto(frame.missing(), 4096)) missing.push_back(id);
+  EXPECT_EQ(missing, in_pack);
+  EXPECT_EQ(checked(fetched).size(), ids.size() - in_pack.size());
+  EXPECT_EQ(*controller_.content->missing(ids), in_pack) << "quarantined, so that it is mended";
 }
 
 TEST_F(LinkFetch, ARevokedAgentsFetchEndsInTheMiddle) {
