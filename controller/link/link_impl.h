@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <map>
+#include <optional>
 #include <set>
 
 #include "controller/link/chunk_cache.h"
@@ -49,12 +51,18 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   void admit_fetch(const std::shared_ptr<ChunkStream>& stream, const PeerIdentity& peer, Want want);
 
   void agent_changed(const std::string& id, const std::string& record, bool erased);
-  void push(const std::string& site);
   struct StateMessages {
     std::uint64_t revision = 0;
     std::vector<SharedMessage> messages;  ///< none: nothing was ever desired of the site
+    std::optional<Error> lacking;         ///< why one that should be among them is not
   };
-  Result<StateMessages> state_messages(const std::string& site);
+  /// `broken`: releases that cannot be read just now; those found to be are added.
+  StateMessages state_messages(const std::string& site, std::set<Digest>& broken);
+  void push(const std::string& site);
+  /// Says so, and looks again soon.
+  void not_all_told(const std::string& site, const StateMessages& desired);
+  void push_later(const std::string& site, std::size_t told);
+  void push_again();
 
   Parts parts_;
   ReleaseContents contents_;
@@ -62,6 +70,11 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   EventBook events_;
   ChunkCache cache_;
   Streams streams_;
+  struct Due {
+    std::map<std::string, std::size_t> sites;  ///< and how many messages each was told
+    bool posted = false;                       ///< push_again() is
+  };
+  Guarded<Due> due_;
   std::atomic<std::uint64_t> connects_{0}, reports_{0}, kept_events_{0}, chunk_bytes_{0},
       fetches_refused_{0}, proofs_refused_{0};
   EnrolmentHandlers enrolment_{*this};

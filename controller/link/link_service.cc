@@ -92,8 +92,10 @@ grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& h
   welcome.set_event_acked(*acknowledged);
   stream.send(std::move(message));
   // Greeted first, then read: a change in between is pushed twice, never missed.
-  auto messages = state_messages(agent.site);
-  if (messages) stream.send_state(messages->revision, messages->messages);
+  std::set<Digest> broken;
+  const StateMessages desired = state_messages(agent.site, broken);
+  stream.send_state(desired.revision, desired.messages);
+  if (desired.lacking) not_all_told(agent.site, desired);
   return grpc::Status::OK;
 }
 
@@ -176,43 +178,6 @@ void LinkService::Impl::agent_changed(const std::string& id, const std::string& 
   if (now && !now->revoked && (same || !stream)) return;
   log::warn("link.dropped", log::kv("agent", id));
   streams_.drop(id, {grpc::StatusCode::PERMISSION_DENIED, "agent " + id + ": revoked"});
-}
-
-void LinkService::Impl::push(const std::string& site) {
-  const auto streams = streams_.of_site(site);
-  if (streams.empty()) return;
-  auto messages = state_messages(site);
-  if (!messages) return;  // logged
-  for (const auto& stream : streams) stream->send_state(messages->revision, messages->messages);
-}
-
-/// The newest desired state and an offer for each release it names.
-Result<LinkService::Impl::StateMessages> LinkService::Impl::state_messages(
-    const std::string& site) {
-  const auto failed = [&](const Error& error) {
-    log::error("link.push_failed", log::kv("site", site), log::kv("error", error.what));
-    return error;
-  };
-  auto target = targets_.get(site);
-  if (!target) return failed(target.error());
-  StateMessages out;
-  if (!*target) return out;
-  out.revision = (*target)->revision;
-  v1::ControllerMessage message;
-  *message.mutable_desired_state() = to_proto(DocumentKind::desired_state, (*target)->document);
-  out.messages.push_back(std::make_shared<const v1::ControllerMessage>(std::move(message)));
-  for (const Digest& release : (*target)->releases) {
-    auto content = contents_.get(release);
-    if (!content) {
-      // The desired state goes out all the same: the agent may hold the release already.
-      static_cast<void>(failed(content.error()));
-      continue;
-    }
-    v1::ControllerMessage offer;
-    to_proto(**content, *offer.mutable_offer());
-    out.messages.push_back(std::make_shared<const v1::ControllerMessage>(std::move(offer)));
-  }
-  return out;
 }
 
 LinkService::LinkService(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}

@@ -25,6 +25,8 @@ struct LinkSettings {
   Seconds heartbeat{30};
   /// A fleet that lost its controller comes back over this long, and longer the larger it is.
   Seconds reconnect_spread{10};
+  /// What could not be made for a site, a desired state or an offer, is tried again this often.
+  Milliseconds push_again{5'000};
 };
 
 /// For metrics, since the start.

@@ -27,21 +27,45 @@ void WorkerPool::post(std::function<void()> job) {
   wake_.notify_one();
 }
 
+void WorkerPool::post_in(Milliseconds delay, std::function<void()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    later_.emplace(system_clock().steady() + delay, std::move(job));
+  }
+  wake_.notify_one();
+}
+
 std::size_t WorkerPool::waiting() const {
   const std::lock_guard lock(mutex_);
   return jobs_.size();
 }
 
-void WorkerPool::run() {
+std::function<void()> WorkerPool::next() {
+  std::unique_lock lock(mutex_);
   while (true) {
-    std::function<void()> job;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
-      if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+    const SteadyTime now = system_clock().steady();
+    while (!later_.empty() && later_.begin()->first <= now) {
+      jobs_.push_back(std::move(later_.begin()->second));
+      later_.erase(later_.begin());
     }
+    if (!jobs_.empty() || ending_) break;
+    if (later_.empty()) {
+      wake_.wait(lock);
+    } else {
+      const SteadyTime first = later_.begin()->first;
+      wake_.wait_until(lock, first);
+    }
+  }
+  if (jobs_.empty()) return {};
+  auto job = std::move(jobs_.front());
+  jobs_.pop_front();
+  // Whoever it was meant for may be the one that waits for a later one.
+  if (!jobs_.empty()) wake_.notify_one();
+  return job;
+}
+
+void WorkerPool::run() {
+  while (const auto job = next()) {
     try {
       job();
     } catch (const std::exception& e) {  // a library's; ours does not throw

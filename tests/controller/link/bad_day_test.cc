@@ -8,6 +8,10 @@
 namespace farboot {
 namespace {
 
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
+using Body = v1::ControllerMessage;
+
 /// Holds who comes until it is opened.
 class Gate {
  public:
@@ -85,6 +89,37 @@ TEST_F(LinkLate, AReportThatWaitsLongerThanItsStreamIsNotTaken) {
   ASSERT_TRUE(agent->say(report_of("new")));
   EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi1")->version == "new"; }));
   EXPECT_EQ(controller_.counts().reports, 5U) << "four others and the new one";
+}
+
+class LinkPushAgain : public LinkServiceTest {
+ protected:
+  LinkPushAgain() : LinkServiceTest({.push_again = Milliseconds(20)}) {}
+  std::string stored(const std::string& key) { return (*controller_.state->get(key))->value; }
+  void store(const std::string& key, const std::string& value) {
+    ASSERT_TRUE(controller_.state->put(key, value));
+  }
+};
+
+TEST_F(LinkPushAgain, AnOfferThatCouldNotBeMadeFollowsWhenItCan) {
+  const Digest release = controller_.add_release(3);
+  const std::string key = "release/" + release.hex(), honest = stored(key);
+  std::string changed = honest;
+  changed.replace(changed.find("centos7"), 7, "centos8");
+  store(key, changed);
+  auto agent = connected();
+  CaptureStderr();
+  controller_.order("lyon", {}, release);
+  EXPECT_TRUE(agent->hear(Body::kDesiredState).has_desired_state());
+  HandAgent late(channel(controller_.enrol("lyon", "pi2", controller_.identity)));
+  ASSERT_TRUE(late.hello());
+  EXPECT_TRUE(late.hear(Body::kDesiredState).has_desired_state());
+  store(key, honest);
+  for (HandAgent* one : {agent.get(), &late}) {
+    const auto offer = one->hear(Body::kOffer);
+    ASSERT_EQ(offer.body_case(), Body::kOffer);
+    EXPECT_EQ(from_proto(DocumentKind::release, offer.offer().release())->digest(), release);
+  }
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=link.push_failed site=lyon"));
 }
 
 }  // namespace

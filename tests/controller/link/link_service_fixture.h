@@ -76,6 +76,7 @@ class HandAgent {
 
 class LinkServiceTest : public ::testing::Test {
  protected:
+  explicit LinkServiceTest(LinkSettings settings = {}) : controller_(settings) {}
   std::shared_ptr<grpc::Channel> channel(const Credentials& credentials) {
     auto made = dial(controller_.address(), credentials);
     EXPECT_TRUE(made);
