@@ -28,7 +28,6 @@ namespace asio = boost::asio;
 using Tcp = asio::ip::tcp;
 
 constexpr int kBacklog = 1024;
-constexpr int kAcceptsPerTurn = 64;        ///< then others have the loop
 constexpr Milliseconds kAcceptPause{100};  ///< when out of descriptors or memory
 
 Errc bind_error(const boost::system::error_code& error) {
@@ -181,9 +180,12 @@ Task<void> HttpServer::State::accept_all(std::shared_ptr<State> self, std::size_
     boost::system::error_code error;
     co_await acceptor.async_wait(Tcp::acceptor::wait_read,
                                  asio::redirect_error(asio::use_awaitable, error));
-    for (int i = 0; i < kAcceptsPerTurn && !self->stopped; ++i) {
+    while (!self->stopped) {
       const bool more = co_await self->accept_one(acceptor);
       if (!more) break;
+      // A new connection may be answered before spawn() returns: those that wait have their turn
+      // before the next, or none of them would be seen to be idle.
+      co_await asio::post(self->services.loop, asio::use_awaitable);
     }
   }
 }
