@@ -348,7 +348,11 @@ Result<void> Sync::forget_old_proofs() {
   return {};
 }
 
+/// Written once, not with each attempt of a transfer: cards wear out.
 Result<void> Sync::set_sweep_due() {
+  auto due = parts_.state.get(kSweepKey);
+  if (!due) return due.error();
+  if (*due) return {};
   auto kept = parts_.state.put(std::string(kSweepKey), "1");
   return kept ? Result<void>() : kept.error();
 }

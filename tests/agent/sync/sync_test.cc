@@ -335,6 +335,17 @@ TEST_F(SyncTest, WhatWasGivenUpMakesRoomForTheNext) {
   EXPECT_TRUE(site.holds(third));
 }
 
+TEST_F(SyncTest, AttemptsOfATransferDoNotWriteEachTime) {
+  Site site(centre_);
+  site.tell(centre_.desired(1, one_, {}));
+  const auto attempt = [&] {
+    EXPECT_EQ(site.settle(nullptr).kind, Kind::waiting) << "no link";
+    return site.state.get("sync/sweep")->value().revision;
+  };
+  const auto first = attempt();
+  EXPECT_EQ(attempt(), first);
+}
+
 TEST_F(SyncTest, WhatCameOfATransferThatWasGivenUpIsFreed) {
   Site site(centre_);
   FakeUpstream upstream(centre_.store, 1);
