@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "common/base/unique_fd.h"
+#include "tests/support/eventually.h"
 
 namespace farboot {
 
@@ -52,10 +53,8 @@ class Namespaces {
   /// fresh veth some time after `ip link set up` has returned, and drops what is sent before.
   bool carries() const {
     const auto end_carries = [](const char* name) {
-      return run(
-          fmt::format("for i in $(seq 1000); do ip -o link show {} | grep -q 'state UP' && exit 0; "
-                      "sleep 0.01; done; exit 1",
-                      name));
+      return eventually(
+          [&] { return run(fmt::format("ip -o link show {} | grep -q 'state UP'", name)); });
     };
     enter_client();
     const bool client = end_carries("client0");

@@ -20,6 +20,14 @@ class LinkFetch : public LinkServiceTest {
  protected:
   void SetUp() override { controller_.order("lyon", {}, release_); }
   /// Each chunk once and right; frames within their bounds.
+  /// What the controller said it lacks.
+  static std::vector<Digest> missing_of(const Fetched& fetched) {
+    std::vector<Digest> missing;
+    for (const v1::ChunkFrame& frame : fetched.frames)
+      if (!frame.missing().empty())
+        for (const Digest& id : *digests_from_proto(frame.missing(), 4096)) missing.push_back(id);
+    return missing;
+  }
   std::map<Digest, Bytes> checked(const Fetched& fetched) {
     std::map<Digest, Bytes> out;
     for (const v1::ChunkFrame& frame : fetched.frames) {
@@ -186,10 +194,7 @@ TEST_F(LinkFetch, NamesWhatItLacksAndSendsTheRest) {
     SCOPED_TRACE(round);
     const Fetched fetched = fetch(channel(lyon_), want(release_, ids));
     EXPECT_EQ(fetched.error.what, "");
-    std::vector<Digest> missing;
-    for (const v1::ChunkFrame& frame : fetched.frames)
-      if (!frame.missing().empty())
-        for (const Digest& id : *digests_from_proto(frame.missing(), 4096)) missing.push_back(id);
+    const std::vector<Digest> missing = missing_of(fetched);
     ASSERT_EQ(missing.size(), 1U);
     const auto chunks = checked(fetched);
     EXPECT_EQ(chunks.size(), ids.size() - 1);
@@ -216,10 +221,7 @@ TEST_F(LinkFetch, WhatCannotBeReadHoldsNothingElseUp) {
   ASSERT_EQ(::dup3(unreadable.get(), pack, O_CLOEXEC), pack);
   const Fetched fetched = fetch(channel(lyon_), want(release_, ids));
   EXPECT_EQ(fetched.error.what, "");
-  std::vector<Digest> missing;
-  for (const v1::ChunkFrame& frame : fetched.frames)
-    if (!frame.missing().empty())
-      for (const Digest& id : *digests_from_proto(frame.missing(), 4096)) missing.push_back(id);
+  const std::vector<Digest> missing = missing_of(fetched);
   EXPECT_EQ(missing, in_pack);
   EXPECT_EQ(checked(fetched).size(), ids.size() - in_pack.size());
   EXPECT_EQ(*controller_.content->missing(ids), in_pack) << "quarantined, so that it is mended";
