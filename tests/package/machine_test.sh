@@ -29,7 +29,15 @@ done >"$w/modules"
 {
   printf '#!/bin/busybox sh\n/bin/busybox mount -t devtmpfs dev /dev\n'
   cat "$w/modules"
-  printf 'until /bin/busybox mount -t ext4 /dev/vda /root; do /bin/busybox sleep 1; done\n'
+  # The disk comes up a moment after its module; one that has not come in two minutes will not.
+  cat <<'WAIT'
+n=0
+until /bin/busybox mount -t ext4 /dev/vda /root; do
+  n=$((n + 1))
+  [ $n -lt 120 ] || exec /bin/busybox poweroff -f
+  /bin/busybox sleep 1
+done
+WAIT
   printf 'exec /bin/busybox switch_root /root /sbin/init\n'
 } >"$w/initrd/init"
 chmod +x "$w/initrd/init"
