@@ -1,5 +1,8 @@
 #include "controller/fleet/report_book.h"
 
+#include <optional>
+#include <utility>
+
 #include "controller/state/json.h"
 
 namespace farboot {
@@ -7,6 +10,9 @@ namespace {
 
 constexpr unsigned kFormat = 1;  // on disk: never reuse a number
 constexpr std::string_view kPrefix = "report/";
+/// Of one commit: what etcd takes as well, and a report that cannot be stored holds up few others.
+constexpr std::size_t kFlushReportsMax = 100;
+constexpr std::size_t kFlushBytesMax = 1u << 20;
 
 std::string encode(const AgentStatus& status) {
   const AgentReport& report = status.report;
@@ -151,16 +157,34 @@ Result<void> ReportBook::flush() {
     agents.dirty.clear();
     return out;
   });
-  if (dirty.empty()) return {};
   Transaction transaction;
-  for (const auto& [id, status] : dirty) transaction.put(std::string(kPrefix) + id, encode(status));
-  const auto done = state_.commit(transaction);
-  if (done) return {};
-  agents_.with([&](Agents& agents) {
-    for (const auto& [id, status] : dirty)
-      if (agents.by_id.contains(id)) agents.dirty.insert(id);
-  });
-  return done.error();
+  std::size_t bytes = 0;
+  std::vector<std::string> under_way;
+  std::optional<Error> failed;
+  const auto commit = [&] {
+    if (under_way.empty()) return;
+    const auto done = state_.commit(std::exchange(transaction, {}));
+    if (!done) {
+      failed = done.error();
+      agents_.with([&](Agents& agents) {
+        for (const std::string& id : under_way)
+          if (agents.by_id.contains(id)) agents.dirty.insert(id);
+      });
+    }
+    under_way.clear();
+    bytes = 0;
+  };
+  for (const auto& [id, status] : dirty) {
+    std::string record = encode(status);
+    if (bytes + record.size() > kFlushBytesMax) commit();
+    bytes += record.size();
+    transaction.put(std::string(kPrefix) + id, std::move(record));
+    under_way.push_back(id);
+    if (under_way.size() >= kFlushReportsMax) commit();
+  }
+  commit();
+  if (failed) return *failed;
+  return {};
 }
 
 void ReportBook::forget(const std::string& agent) {

@@ -40,8 +40,8 @@ class ReportBook {
   std::vector<AgentStatus> agents() const;
   std::optional<AgentStatus> agent(const std::string& id) const;
 
-  /// Writes what changed since the last flush, in one commit. Blocks; called now and then by the
-  /// rollout runner and at the end.
+  /// Writes what changed since the last flush, in few commits of bounded size; what one of them
+  /// fails to write is tried again next time. Blocks; called by the rollout runner and at the end.
   Result<void> flush();
   void forget(const std::string& agent);
 

@@ -1,0 +1,92 @@
+#include "controller/fleet/report_book.h"
+
+#include <gtest/gtest.h>
+
+#include "common/store/memory_state.h"
+#include "tests/support/fake_clock.h"
+
+namespace farboot {
+namespace {
+
+/// Keeps how much was in each commit, and can refuse those that write one key.
+class WatchedState final : public StateStore {
+ public:
+  Result<std::optional<StateEntry>> get(std::string_view key) const override {
+    return inner_.get(key);
+  }
+  Result<std::vector<StateEntry>> scan(std::string_view prefix) const override {
+    return inner_.scan(prefix);
+  }
+  Result<std::uint64_t> commit(const Transaction& transaction) override {
+    std::size_t bytes = 0;
+    for (const Transaction::Write& write : transaction.writes) {
+      if (write.key == refused) return fail(Errc::invalid, "value too long");
+      bytes += write.value ? write.value->size() : 0;
+    }
+    writes.push_back(transaction.writes.size());
+    bytes_max = std::max(bytes_max, bytes);
+    return inner_.commit(transaction);
+  }
+  std::unique_ptr<Watch> watch(std::string prefix, Watcher watcher) override {
+    return inner_.watch(std::move(prefix), std::move(watcher));
+  }
+
+  std::string refused;
+  std::vector<std::size_t> writes;  ///< of each commit
+  std::size_t bytes_max = 0;
+
+ private:
+  MemoryState inner_;
+};
+
+class ReportBookTest : public ::testing::Test {
+ protected:
+  void report(int agent, std::size_t hosts = 0) {
+    AgentReport report;
+    report.agent = fmt::format("lyon/pi{:03}", agent);
+    report.site = "lyon";
+    for (std::size_t i = 0; i < hosts; ++i) {
+      HostReport host;
+      host.host = fmt::format("web{}", i);
+      host.detail = std::string(1000, 'd');
+      report.hosts.push_back(host);
+    }
+    book_.on_report(report);
+  }
+  std::size_t stored() { return state_.scan("report/")->size(); }
+
+  WatchedState state_;
+  FakeClock clock_;
+  Signal changed_;
+  ReportBook book_{state_, clock_, changed_};
+};
+
+TEST_F(ReportBookTest, FlushesManyAgentsInFewCommits) {
+  for (int i = 0; i < 250; ++i) report(i);
+  ASSERT_TRUE(book_.flush());
+  EXPECT_EQ(state_.writes, (std::vector<std::size_t>{100, 100, 50}));
+  EXPECT_EQ(stored(), 250u);
+  ASSERT_TRUE(book_.flush());
+  EXPECT_EQ(state_.writes.size(), 3u) << "nothing changed since";
+}
+
+TEST_F(ReportBookTest, NoCommitIsMuchLargerThanItsLimit) {
+  for (int i = 0; i < 20; ++i) report(i, 300);
+  ASSERT_TRUE(book_.flush());
+  EXPECT_GT(state_.writes.size(), 4u);
+  EXPECT_LE(state_.bytes_max, 1u << 20);
+  EXPECT_EQ(stored(), 20u);
+}
+
+TEST_F(ReportBookTest, OneThatCannotBeStoredHoldsUpFewAndIsTriedAgain) {
+  for (int i = 0; i < 250; ++i) report(i);
+  state_.refused = "report/lyon/pi120";
+  EXPECT_FALSE(book_.flush());
+  EXPECT_EQ(stored(), 150u);
+  state_.refused.clear();
+  ASSERT_TRUE(book_.flush());
+  EXPECT_EQ(stored(), 250u);
+}
+
+}  // namespace
+}  // namespace farboot
