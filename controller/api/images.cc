@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <filesystem>
 #include <thread>
 
@@ -5,6 +6,7 @@
 #include "controller/api/handlers.h"
 #include "controller/import/http_fetch.h"
 #include "controller/import/importer.h"
+#include "controller/import/journal.h"
 
 namespace farboot {
 namespace {
@@ -24,10 +26,10 @@ v1::ImportImageEvent to_event(const ImportProgress& progress) {
   return event;
 }
 
-/// In which file an import from a mirror notes what it has: the same when it is repeated. Empty for
-/// what lies on this machine.
+/// The file that says that an import began, and where one from a mirror notes what it has: the same
+/// when it is repeated.
 std::string journal_file(const std::filesystem::path& folder, const std::string& source) {
-  if (folder.empty() || source.find("://") == std::string::npos) return {};
+  if (folder.empty()) return {};
   std::error_code error;  // a folder that cannot be made is the journal's to report
   std::filesystem::create_directories(folder, error);
   return (folder / (sha256(as_bytes(source)).hex() + ".journal")).string();
@@ -38,6 +40,15 @@ std::string journal_file(const std::filesystem::path& folder, const std::string&
 bool may_continue(Errc code) {
   return code == Errc::cancelled || code == Errc::unavailable || code == Errc::timeout ||
          code == Errc::denied;
+}
+
+/// Imports that were broken off long ago leave nothing behind. Best effort.
+void give_up_old_imports(const FleetService::Parts& parts, Sweeper& sweeper) {
+  const std::size_t imports = remove_old_journals(parts.imports_folder, parts.clock.wall());
+  if (imports == 0) return;
+  log::info("api.imports_given_up", log::kv("imports", imports));
+  const auto freed = sweeper.sweep();
+  if (!freed) log::warn("api.reclaim_failed", log::kv("error", freed.error().what));
 }
 
 /// One of the imports that may run at once; false if all are taken.
@@ -89,8 +100,11 @@ Result<ImageRecord> FleetService::Handlers::run_import(
     const std::uint64_t seen = parts_.fleet.changed().wait_past(0, Milliseconds(0));
     parts_.fleet.changed().wait_past(seen, kWaitingTick);
   }
+  // What others left is swept first; but not what this one had, if it is repeated.
+  if (!begin_journal(wanted.journal, parts_.clock.wall())) give_up_old_imports(parts_, sweeper_);
   const Sweeper::Writing writing(sweeper_);
   const auto image = import_image(wanted, parts_.content, tell);
+  if (image || !may_continue(image.error().code)) std::remove(wanted.journal.c_str());
   if (!image) return image.error();
   return parts_.images.add(*image, shown_url(wanted.source), parts_.clock.wall());
 }

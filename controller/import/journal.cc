@@ -1,6 +1,7 @@
 #include "controller/import/journal.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -75,6 +76,28 @@ void ImportJournal::remove() {
   if (file_.get() < 0) return;
   ::unlink(path_.c_str());
   file_ = UniqueFd();
+}
+
+bool begin_journal(const std::string& path, WallTime now) {
+  if (path.empty()) return false;
+  const bool held = ::access(path.c_str(), F_OK) == 0;
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  timespec times[2] = {};
+  times[0].tv_sec = times[1].tv_sec = std::chrono::floor<Seconds>(now).time_since_epoch().count();
+  if (file.get() >= 0) ::futimens(file.get(), times);
+  return held;
+}
+
+std::size_t remove_old_journals(const std::filesystem::path& folder, WallTime now) {
+  std::error_code error;
+  std::size_t removed = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    struct stat facts {};
+    if (file.path().extension() != ".journal" || ::stat(file.path().c_str(), &facts) != 0) continue;
+    const WallTime begun{Seconds(facts.st_mtim.tv_sec)};
+    if (now - begun > kBrokenOffImportLife && ::unlink(file.path().c_str()) == 0) ++removed;
+  }
+  return removed;
 }
 
 }  // namespace farboot

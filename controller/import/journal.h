@@ -3,10 +3,12 @@
 // looked for in the store before it is believed, so a lost or torn line costs a download.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/content/manifest.h"
 
@@ -31,5 +33,16 @@ class ImportJournal {
   UniqueFd file_;
   std::unordered_map<Digest, std::vector<ChunkRef>, DigestHash> known_;
 };
+
+/// So long after it was broken off an import finds what it had; then that is given up.
+inline constexpr Seconds kBrokenOffImportLife{7 * 24 * 3600};
+
+/// Notes that the import with this journal begins: makes the file, or sets its time. True if it was
+/// there. `path` empty: does nothing. Best effort.
+bool begin_journal(const std::string& path, WallTime now);
+
+/// Removes the journals in `folder` that were begun longer ago than kBrokenOffImportLife; how many.
+/// Best effort.
+std::size_t remove_old_journals(const std::filesystem::path& folder, WallTime now);
 
 }  // namespace farboot

@@ -10,10 +10,11 @@ constexpr const char* kLastPackage = "Packages/libstdc++-4.8-1.x86_64.rpm";
 
 class MirrorImportTest : public FleetServiceTest {
  protected:
-  Result<v1::ImageRecord> import_from(const std::string& url) {
+  Result<v1::ImageRecord> import_from(const std::string& url, const std::string& tag = "") {
     v1::ImportImageRequest request;
     request.set_source(url);
     request.set_name("centos7");
+    request.set_tag(tag);
     grpc::ClientContext context;
     const auto stream = admin_->ImportImage(&context, request);
     v1::ImportImageEvent event;
@@ -47,10 +48,39 @@ TEST_F(MirrorImportTest, ARefusedOneLeavesNothing) {
   const MirrorServer mismatch(tree);
   EXPECT_EQ(import_from(mismatch.url()).error().code, Errc::mismatch);
   EXPECT_EQ(chunks(), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(controller_.folder / "imports"));
   tree.erase(kLastPackage);
   const MirrorServer lacking(tree);
   EXPECT_EQ(import_from(lacking.url()).error().code, Errc::invalid);
   EXPECT_EQ(chunks(), 0u);
+}
+
+TEST_F(MirrorImportTest, OneThatIsNotRepeatedIsGivenUpAfterAWeek) {
+  MirrorServer server(centos7_tree());
+  server.fault(kLastPackage, {.times = 1, .status = 400});
+  ASSERT_FALSE(import_from(server.url()));
+  const std::uint64_t left = chunks();
+  ASSERT_GT(left, 0u);
+  const std::string other = (controller_.folder / "other").string();
+  std::filesystem::create_directories(other + "/images/pxeboot");
+  std::ofstream(other + "/images/pxeboot/vmlinuz") << "kernel";
+  std::ofstream(other + "/images/pxeboot/initrd.img") << "initrd";
+  controller_.clock.advance(std::chrono::days(6));
+  ASSERT_TRUE(import_from(other, "first"));
+  EXPECT_GT(chunks(), left) << "it may still be repeated";
+  controller_.clock.advance(std::chrono::days(2));
+  ASSERT_TRUE(import_from(other, "second"));
+  EXPECT_LT(chunks(), left);
+  EXPECT_TRUE(std::filesystem::is_empty(controller_.folder / "imports"));
+}
+
+TEST_F(MirrorImportTest, ARepetitionAfterAWeekStillFindsWhatItHad) {
+  MirrorServer server(centos7_tree());
+  server.fault(kLastPackage, {.times = 1, .status = 400});
+  ASSERT_FALSE(import_from(server.url()));
+  controller_.clock.advance(std::chrono::days(8));
+  ASSERT_TRUE(import_from(server.url()));
+  EXPECT_EQ(server.gets_of(kBigPackage), 1u);
 }
 
 TEST_F(MirrorImportTest, RemembersNoPassword) {
