@@ -259,6 +259,8 @@ Result<std::unique_ptr<Agent>> Agent::open(const AgentConfig& config) {
   if (!state) return state.error();
   const RotBell bell;
   auto content = PackStore::open(**database, config.packs_folder(), store_options(config, bell));
+  if (!content && content.error().code == Errc::corrupt)
+    return fail(Errc::corrupt, "{}; with: farboot-agent store rebuild", content.error().what);
   if (!content) return content.error();
   auto parts = std::make_unique<Parts>(config, std::move(*database), std::move(*state),
                                        std::move(*content), bell);

@@ -15,6 +15,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/link/enrol.h"
+#include "agent/rebuild.h"
 #include "agent/site/local_control.h"
 #include "common/base/log.h"
 #include "common/rpc/grpc_log.h"
@@ -57,6 +58,13 @@ int install_host(const AgentConfig& config, const std::string& host) {
   return 0;
 }
 
+int rebuild(const AgentConfig& config) {
+  auto rebuilt = rebuild_store(config);
+  if (!rebuilt) return complain(rebuilt.error());
+  std::fputs(rebuilt->c_str(), stdout);
+  return 0;
+}
+
 int serve(const AgentConfig& config) {
   auto agent = Agent::open(config);
   if (!agent) return complain(agent.error());
@@ -86,6 +94,10 @@ int run(int argc, char** argv) {
       "install", "arm a machine here, for when the controller cannot be reached");
   std::string host;
   install_command->add_option("HOST", host, "its name, or a MAC of it")->required();
+  CLI::App* store_command = app.add_subcommand("store", "the content on this disk");
+  store_command->require_subcommand(1);
+  CLI::App* rebuild_command = store_command->add_subcommand(
+      "rebuild", "make its index anew from the pack files; the agent must be stopped");
   CLI11_PARSE(app, argc, argv);
 
   if (auto loaded = keys.load_file(file); !loaded) return complain(loaded.error());
@@ -95,6 +107,7 @@ int run(int argc, char** argv) {
   if (check_only) return 0;
   log::set_level(config.log_level);
   if (install_command->parsed()) return install_host(config, host);
+  if (rebuild_command->parsed()) return rebuild(config);
   take_over_grpc_log();
   return enroll_command->parsed() ? enroll(config, token) : serve(config);
 }

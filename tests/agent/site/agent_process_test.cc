@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <fstream>
 #include <sstream>
 
@@ -127,6 +128,52 @@ TEST_F(AgentProcess, ARottenChunkIsNeverServedIsFetchedAgainAndReported) {
     const auto report = controller_->report("lyon/pi1");
     return report && report->rotten_chunks == 1;
   }));
+}
+
+TEST_F(AgentProcess, ALostIndexIsRebuiltFromThePacksAndLittleIsFetchedAgain) {
+  const auto sent = std::make_shared<std::atomic<std::size_t>>(0);
+  controller_->watch({.wanted = {}, .sent = [sent](const Digest&) { ++*sent; }});
+  const Digest release = controller_->add_release(12);
+  controller_->order("lyon", {}, release);
+  ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
+  start();
+  const auto files = files_of(release);
+  const auto served = [&](const std::string& path) {
+    const Answer answer = get(path);
+    return answer.status == 200 && answer.whole && sha256(as_bytes(answer.body)) == files.at(path);
+  };
+  for (const auto& [path, digest] : files)
+    ASSERT_TRUE(eventually([&] { return served(path); })) << path << log();
+  EXPECT_EQ(status_of(spawn({"store", "rebuild"})), 1) << "not while the agent runs";
+  EXPECT_THAT(log(), HasSubstr("stop it first (systemctl stop farboot-agent)"));
+  for (const auto& [path, digest] : files) EXPECT_TRUE(served(path)) << path;
+  stop();
+
+  // Beside a whole database nothing is lost.
+  ASSERT_EQ(status_of(spawn({"store", "rebuild"})), 0) << log();
+  EXPECT_THAT(log(), HasSubstr("r1 is active and whole\n"));
+
+  std::filesystem::rename(folder_ / "state" / "db", folder_ / "lost");
+  EXPECT_EQ(status_of(spawn({})), 1);
+  EXPECT_THAT(log(), HasSubstr("rebuild it; with: farboot-agent store rebuild"));
+  ASSERT_EQ(status_of(spawn({"store", "rebuild"})), 0) << log();
+  EXPECT_THAT(log(), HasSubstr("no release is known here: the agent serves again once"));
+  EXPECT_THAT(log(), HasSubstr("start the agent: systemctl start farboot-agent\n"));
+
+  const std::size_t before = *sent;
+  start();
+  for (const auto& [path, digest] : files)
+    ASSERT_TRUE(eventually([&] { return served(path); })) << path << log();
+  EXPECT_LT(*sent - before, before) << "only what lay in the database is sent again";
+}
+
+TEST_F(AgentProcess, ARebuildWithoutPacksSaysSo) {
+  EXPECT_EQ(status_of(spawn({"store", "rebuild"})), 1);
+  EXPECT_THAT(log(), HasSubstr("state_dir in the settings says where"));
+  std::filesystem::create_directories(folder_ / "state");
+  EXPECT_EQ(status_of(spawn({"store", "rebuild"})), 1);
+  EXPECT_THAT(log(), HasSubstr("nothing to rebuild from"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "state" / "db")) << "and makes nothing";
 }
 
 }  // namespace
