@@ -122,7 +122,7 @@ struct Agent::Parts {
   DiskPool disk{kDiskThreads};
   Catalog catalog{*content, *state};
   HostBook hosts{loop, disk, *state, catalog, clock, host_settings(config)};
-  BootService boot{catalog, hosts};
+  BootService boot{catalog, hosts, clock};
   SiteFiles files{catalog, *content, disk,
                   [this](std::string_view url) { return boot.first_script(url); },
                   config.http_port};

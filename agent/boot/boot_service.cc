@@ -35,11 +35,13 @@ ValueSource source_of(std::string_view server, const SiteFacts& site, const Host
   return {server, site, host, mac, uuid, serial};
 }
 
-void warn_render(std::string_view what, const Error& error) {
-  log::error("boot.render_failed", log::kv("template", what), log::kv("error", error.what));
-}
-
 }  // namespace
+
+void BootService::warn_render(std::string_view what, const Error& error) const {
+  if (const auto left_out = lines_.render_failed.take(clock_.steady()))
+    log::error("boot.render_failed", log::kv("template", what), log::kv("error", error.what),
+               log::kv("left_out", *left_out));
+}
 
 std::string BootService::first_script(std::string_view server) const {
   return farboot::first_script(server);
@@ -80,10 +82,13 @@ Task<std::string> BootService::boot_script(MachineFacts facts, std::string serve
   const auto snapshot = catalog_.active();  // ours to the end of this request
   const Release* release = snapshot ? &snapshot->release : nullptr;
   const BootDecision decision = decide(visit, view, release);
-  if (asking == Asking::get)
-    log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
-              log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
-              log::kv("why", decision.why), log::kv("client", visit.facts.client));
+  if (asking == Asking::get) {
+    if (const auto left_out = lines_.decided.take(clock_.steady()))
+      log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+                log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
+                log::kv("why", decision.why), log::kv("client", visit.facts.client),
+                log::kv("left_out", *left_out));
+  }
   if (decision.ends && asking == Asking::get) {
     // The disk is what it boots now, whether that could be written or not.
     auto ended = co_await hosts_.came_back(visit.machine());
@@ -143,8 +148,9 @@ Task<std::string> BootService::start(Visit visit, std::string entry, BootDecisio
   }
   const HostView view = hosts_.look(visit.machine());
   if (!attempt) {
-    log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
-              log::kv("error", attempt.error().what));
+    if (const auto left_out = lines_.start_refused.take(clock_.steady()))
+      log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
+                log::kv("error", attempt.error().what), log::kv("left_out", *left_out));
     const ScriptFrame here = frame(visit, view, nullptr);
     co_return wait_script(here, machine_url(here), attempt.error().what, false);
   }
@@ -165,9 +171,12 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
   if (entry == nullptr)
     co_return fail(Errc::not_found, "entry {}: not in release r{}", printable(name, 64),
                    release.number);
-  if (asking == Asking::get)
-    log::info("boot.chosen", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
-              log::kv("entry", name), log::kv("client", visit.facts.client));
+  if (asking == Asking::get) {
+    if (const auto left_out = lines_.chosen.take(clock_.steady()))
+      log::info("boot.chosen", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
+                log::kv("entry", name), log::kv("client", visit.facts.client),
+                log::kv("left_out", *left_out));
+  }
   const ScriptFrame here = frame(visit, view, &release);
   if (entry->kind == EntryKind::local) co_return local_script(here, "chosen");
   if (entry->kind == EntryKind::shell) co_return shell_script(here);
@@ -301,9 +310,11 @@ Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view
                              script_line(*own))
           : std::string();
   plan.arguments = family.empty() || own->empty() ? family + *own : family + " " + *own;
-  if (plan.arguments.size() > kArgumentsMax)
-    log::warn("boot.arguments_long", log::kv("entry", entry.name),
-              log::kv("bytes", plan.arguments.size()));
+  if (plan.arguments.size() > kArgumentsMax) {
+    if (const auto left_out = lines_.arguments_long.take(clock_.steady()))
+      log::warn("boot.arguments_long", log::kv("entry", entry.name),
+                log::kv("bytes", plan.arguments.size()), log::kv("left_out", *left_out));
+  }
   return plan;
 }
 
@@ -322,8 +333,10 @@ Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string s
            std::find(view.spec.macs.begin(), view.spec.macs.end(), mac) != view.spec.macs.end();
   };
   if (!ask.macs.empty() && std::none_of(ask.macs.begin(), ask.macs.end(), is_its)) {
-    log::warn("boot.kickstart_denied", log::kv("mac", ask.macs.front()),
-              log::kv("host", view.spec.name), log::kv("client", ask.client));
+    if (const auto left_out = lines_.kickstart_denied.take(clock_.steady()))
+      log::warn("boot.kickstart_denied", log::kv("mac", ask.macs.front()),
+                log::kv("host", view.spec.name), log::kv("client", ask.client),
+                log::kv("left_out", *left_out));
     co_return fail(Errc::denied, "kickstart: of another machine");
   }
   const BootEntry* entry = attempt.part.entry(attempt.entry);
@@ -346,8 +359,10 @@ Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string s
   }
   std::string out = as_kickstart(*rendered);
   if (asking == Asking::head) co_return out;
-  log::info("boot.kickstart", log::kv("host", view.spec.name), log::kv("mac", attempt.mac),
-            log::kv("entry", attempt.entry), log::kv("client", ask.client));
+  if (const auto left_out = lines_.kickstart.take(clock_.steady()))
+    log::info("boot.kickstart", log::kv("host", view.spec.name), log::kv("mac", attempt.mac),
+              log::kv("entry", attempt.entry), log::kv("client", ask.client),
+              log::kv("left_out", *left_out));
   auto written = co_await hosts_.kickstart_served(ask.token, ask.client);
   if (!written) co_return written.error();
   co_return out;

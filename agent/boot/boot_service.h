@@ -13,6 +13,8 @@
 #include "agent/catalog/catalog.h"
 #include "agent/host/host_book.h"
 #include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/base/log_limit.h"
 #include "common/base/result.h"
 #include "common/content/release.h"
 
@@ -24,11 +26,23 @@ enum class Asking : std::uint8_t {
   head
 };
 
+/// Lines that anyone on the network can cause. A rack that powers on is one for each machine.
+struct BootLines {
+  LogLimit decided{1000, Milliseconds(100)};
+  LogLimit chosen{1000, Milliseconds(100)};
+  LogLimit kickstart{1000, Milliseconds(100)};
+  LogLimit kickstart_denied;
+  LogLimit start_refused;
+  LogLimit render_failed;
+  LogLimit arguments_long;
+};
+
 /// Every call on the loop; `server` is our base URL as the client reached it, `http://10.4.0.2` or
 /// with port, no trailing slash.
 class BootService {
  public:
-  BootService(Catalog& catalog, HostBook& hosts) : catalog_(catalog), hosts_(hosts) {}
+  BootService(Catalog& catalog, HostBook& hosts, const Clock& clock)
+      : catalog_(catalog), hosts_(hosts), clock_(clock) {}
 
   /// GET /boot.ipxe: learns the machine's facts and chains /boot/<mac>.ipxe with them. Static text.
   std::string first_script(std::string_view server) const;
@@ -76,6 +90,7 @@ class BootService {
   HostBook::Kickstart kickstart_of(const Visit& visit, const Release& release,
                                    const std::string& entry) const;
 
+  void warn_render(std::string_view what, const Error& error) const;
   ScriptFrame frame(const Visit& visit, const HostView& view, const Release* release) const;
   BootDecision decide(const Visit& visit, const HostView& view, const Release* release) const;
   std::string menu(const Visit& visit, const HostView& view, const Release& release,
@@ -93,6 +108,8 @@ class BootService {
 
   Catalog& catalog_;
   HostBook& hosts_;
+  const Clock& clock_;
+  mutable BootLines lines_;
 };
 
 }  // namespace farboot

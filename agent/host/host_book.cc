@@ -48,8 +48,9 @@ HostBook::HostBook(Loop& loop, DiskPool& disk, StateStore& state, Catalog& catal
       clock_(clock),
       settings_(settings),
       state_(state),
-      writer_(loop, disk, state),
+      writer_(loop, disk, state, clock),
       executor_(loop.get_executor()),
+      outbox_(clock),
       last_tick_(clock.steady()) {}
 
 HostBook::~HostBook() = default;

@@ -184,6 +184,8 @@ class HostBook {
   StateWriter writer_;
   boost::asio::any_io_executor executor_;
   Outbox outbox_;
+  /// Steps of installs; anybody can invent machines, so they hide none with a name.
+  LogLimit phases_{1000, Milliseconds(100)}, stranger_phases_{1000, Milliseconds(100)};
   SiteFacts site_;
   std::uint32_t site_installs_max_ = 0;
   bool site_kept_ = false;  ///< on the disk as it is here

@@ -203,8 +203,11 @@ void HostBook::save(Entry& entry, InstallPhase before, Transaction& writes) {
   const auto tell = [&] {
     record.since = clock_.wall();
     HostStatus status = status_of(record);
-    log::info("host.phase", log::kv("host", status.host), log::kv("phase", to_string(status.phase)),
-              log::kv("entry", status.entry), log::kv("detail", status.detail));
+    LogLimit& lines = record.spec.name.empty() ? stranger_phases_ : phases_;
+    if (const auto left_out = lines.take(clock_.steady()))
+      log::info("host.phase", log::kv("host", status.host),
+                log::kv("phase", to_string(status.phase)), log::kv("entry", status.entry),
+                log::kv("detail", status.detail), log::kv("left_out", *left_out));
     outbox_.add(std::move(status), writes);
   };
   if (record.install.phase != before) tell();

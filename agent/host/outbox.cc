@@ -93,8 +93,9 @@ void Outbox::make_room(const HostStatus& next, Transaction& writes) {
 }
 
 void Outbox::drop(Events::iterator event, Transaction& writes) {
-  log::warn("host.event_dropped", log::kv("sequence", event->sequence),
-            log::kv("host", event->status.host));
+  if (const auto left_out = dropped_.take(clock_->steady()))
+    log::warn("host.event_dropped", log::kv("sequence", event->sequence),
+              log::kv("host", event->status.host), log::kv("left_out", *left_out));
   writes.erase(key_of(event->sequence));
   strangers_ -= is_stranger(event->status) ? 1 : 0;
   events_.erase(event);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "agent/host/host_record.h"
+#include "common/base/clock.h"
+#include "common/base/log_limit.h"
 #include "common/store/state_store.h"
 
 namespace farboot {
@@ -27,6 +29,8 @@ Result<HostEvent> decode_host_event(std::string_view text);
 
 class Outbox {
  public:
+  explicit Outbox(const Clock& clock) : clock_(&clock) {}
+
   /// A site that is cut off keeps this many; then the oldest go.
   static constexpr std::size_t kEventsMax = 10'000;
   /// Of these, about machines nobody named: anybody can invent such.
@@ -51,6 +55,8 @@ class Outbox {
   void make_room(const HostStatus& next, Transaction& writes);
   void renumber_above(std::uint64_t sequence, Transaction& writes);
 
+  const Clock* clock_;
+  LogLimit dropped_;  ///< anybody can invent machines, and so events that push out others
   Events events_;
   std::size_t strangers_ = 0;  ///< events of machines nobody named
   std::uint64_t last_ = 0;

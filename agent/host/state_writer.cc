@@ -17,8 +17,8 @@ struct StateWriter::Pending {
   std::optional<Result<void>> result;
 };
 
-StateWriter::StateWriter(Loop& loop, DiskPool& disk, StateStore& state)
-    : loop_(loop), disk_(disk), state_(state) {}
+StateWriter::StateWriter(Loop& loop, DiskPool& disk, StateStore& state, const Clock& clock)
+    : loop_(loop), disk_(disk), state_(state), clock_(clock) {}
 
 std::shared_ptr<StateWriter::Pending> StateWriter::enqueue(Transaction writes) {
   auto pending = std::make_shared<Pending>(loop_, std::move(writes));
@@ -87,8 +87,9 @@ Task<void> StateWriter::drain() {
     };
     const Result<void> outcome = co_await on_disk(disk_, std::move(job));
     if (!outcome) {
-      log::error("host.write_failed", log::kv("writes", all->writes.size()),
-                 log::kv("error", outcome.error().what));
+      if (const auto left_out = failed_.take(clock_.steady()))
+        log::error("host.write_failed", log::kv("writes", all->writes.size()),
+                   log::kv("error", outcome.error().what), log::kv("left_out", *left_out));
       // What can never be written must not stop all that follows.
       if (outcome.error().code != Errc::invalid) keep(std::move(*all));
     }

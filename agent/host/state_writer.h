@@ -9,6 +9,8 @@
 #include <string>
 
 #include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/base/log_limit.h"
 #include "common/base/result.h"
 #include "common/store/state_store.h"
 
@@ -20,7 +22,7 @@ class StateWriter {
   /// Writes of at most this many transactions go into one commit.
   static constexpr std::size_t kBatchMax = 256;
 
-  StateWriter(Loop& loop, DiskPool& disk, StateStore& state);
+  StateWriter(Loop& loop, DiskPool& disk, StateStore& state, const Clock& clock);
 
   /// Returns when the writes are durable, or the reason why they are not. A rack that powers on at
   /// once costs a few commits, not hundreds. Expectations are not for this: there is one writer.
@@ -43,6 +45,8 @@ class StateWriter {
   Loop& loop_;
   DiskPool& disk_;
   StateStore& state_;
+  const Clock& clock_;
+  LogLimit failed_;  ///< what machines ask for is tried each time
   std::deque<std::shared_ptr<Pending>> queue_;
   std::map<std::string, std::optional<std::string>> unwritten_;
   /// Shared: a drain that the loop's end cuts off may outlive us by a moment.

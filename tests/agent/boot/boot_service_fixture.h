@@ -53,7 +53,7 @@ class BootServiceTest : public ::testing::Test {
   }
   void start() {
     bench->open();
-    boot = std::make_unique<BootService>(bench->catalog, *bench->book);
+    boot = std::make_unique<BootService>(bench->catalog, *bench->book, bench->clock);
   }
   void restart() {
     const StillClock clock = bench->clock;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/agent/host/host_book_fixture.h"
+#include "tests/support/logged.h"
 
 namespace farboot {
 namespace {
@@ -380,6 +381,18 @@ TEST_F(HostBookTest, CommitsARackInAFewWrites) {
   const auto after = bench->state.put("marker", "b");
   EXPECT_LT(*after - *before, 40u) << "commits for 200 starts";
   EXPECT_EQ(bench->state.scan("attempt/")->size(), 200u);
+}
+
+TEST_F(HostBookTest, StepsOfInventedMachinesAreCountedAndHideNoneWithAName) {
+  testing::Logged logged;
+  for (int i = 0; i < 600; ++i) {
+    const auto attempt = begin(kStranger, true);
+    ASSERT_TRUE(attempt) << attempt.error().what;
+    ASSERT_TRUE(bench->run(book().report((*attempt)->token, HostBook::Report::failed, "")));
+  }
+  EXPECT_EQ(testing::Logged::count(logged.take(), "host.phase"), 1000);
+  begin_web1();
+  EXPECT_NE(logged.take().find("event=host.phase host=web1"), std::string::npos);
 }
 
 }  // namespace

@@ -3,9 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "common/store/memory_state.h"
+#include "tests/support/logged.h"
+#include "tests/support/site_bench.h"
 
 namespace farboot {
 namespace {
+
+using testing::Logged;
+using testing::StillClock;
 
 HostStatus of(const std::string& host, const std::string& mac) {
   HostStatus status;
@@ -17,7 +22,8 @@ HostStatus of(const std::string& host, const std::string& mac) {
 
 /// Anybody on the LAN can invent machines, one for each request.
 TEST(Outbox, LetsInventedMachinesNotPushOutRealOnes) {
-  Outbox outbox;
+  StillClock clock;
+  Outbox outbox(clock);
   Transaction writes;
   outbox.add(of("web1", "52:54:00:00:00:01"), writes);
   for (std::size_t i = 0; i < Outbox::kEventsMax + 10; ++i)
@@ -32,10 +38,23 @@ TEST(Outbox, LetsInventedMachinesNotPushOutRealOnes) {
   EXPECT_EQ(kept.back().status.host, "web2");
   MemoryState state;
   ASSERT_TRUE(state.commit(writes));
-  Outbox again;
+  Outbox again(clock);
   ASSERT_TRUE(again.open(state));
   EXPECT_EQ(again.pending(2 * Outbox::kEventsMax), kept)
       << "what was dropped is gone from the card";
+}
+
+TEST(Outbox, SaysOnlyNowAndThenWhatInventedMachinesPushOut) {
+  StillClock clock;
+  Outbox outbox(clock);
+  Transaction writes;
+  Logged logged;
+  for (std::size_t i = 0; i < Outbox::kStrangerEventsMax + 100; ++i)
+    outbox.add(of("52:54:00:00:00:99", "52:54:00:00:00:99"), writes);
+  EXPECT_EQ(Logged::count(logged.take(), "host.event_dropped"), 60);
+  clock.pass(Seconds(1));
+  outbox.add(of("52:54:00:00:00:99", "52:54:00:00:00:99"), writes);
+  EXPECT_NE(logged.take().find("left_out=40\n"), std::string::npos);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class LinkAgent {
     }
     catalog = std::make_unique<Catalog>(*content, *state);
     ASSERT_TRUE(catalog->open(&identity.verify_key));
-    outbox_ = Outbox();
+    outbox_ = Outbox(system_clock());
     ASSERT_TRUE(outbox_.open(*state));
     loop_ = std::make_unique<LoopThread>();
     link =
@@ -143,8 +143,8 @@ class LinkAgent {
   }
 
   AgentLinkSettings settings_;
-  std::mutex content_mutex_;  ///< who may look at `content` while it is stopped
-  Outbox outbox_;             ///< on the loop
+  std::mutex content_mutex_;       ///< who may look at `content` while it is stopped
+  Outbox outbox_{system_clock()};  ///< on the loop
   std::unique_ptr<LoopThread> loop_;
 };
 

@@ -26,7 +26,7 @@ class HttpSiteTest : public ::testing::Test {
     bench_.open();
     bench_.activate(6);
     ASSERT_TRUE(bench_.run(bench_.book->apply(lyon({web1()}))));
-    boot_ = std::make_unique<BootService>(bench_.catalog, *bench_.book);
+    boot_ = std::make_unique<BootService>(bench_.catalog, *bench_.book, bench_.clock);
     site_ = std::make_unique<HttpSite>(*boot_, *bench_.book, [] { return HttpSite::LinkStatus{}; });
     server_ = std::make_unique<HttpServer>(bench_.loop, bench_.disk, *bench_.card.content,
                                            bench_.catalog, *site_, bench_.clock, registry_);
