@@ -85,6 +85,11 @@ dhcp::Policy dhcp_policy(const AgentConfig& config) {
   policy.uefi_style = config.uefi_reply;
   policy.raspberry_pi_roms = config.raspberry_pi_roms;
   policy.http_port = config.http_port;
+  // check_config() has read them.
+  for (const std::string& mac : config.dhcp_deny)
+    policy.denied.push_back(*dhcp::mac_beginning(mac));
+  for (const std::string& mac : config.dhcp_allow)
+    policy.allowed.push_back(*dhcp::mac_beginning(mac));
   return policy;
 }
 

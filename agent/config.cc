@@ -1,5 +1,7 @@
 #include "agent/config.h"
 
+#include <utility>
+
 #include "common/base/log.h"
 
 namespace farboot {
@@ -29,6 +31,10 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
   keys.flag(
       "raspberry_pi_roms", c.raspberry_pi_roms,
       "answer the boot ROMs of Raspberry Pis too; agents are Pis and must not boot each other");
+  keys.list("dhcp_deny", c.dhcp_deny,
+            "machines that get no answer: MACs, or beginnings of MACs such as 52:54:00");
+  keys.list("dhcp_allow", c.dhcp_allow,
+            "the same: answer these only, but for those in dhcp_deny; empty: all");
   keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
   keys.flag("tftp_single_port", c.tftp_single_port,
             "answer every transfer from tftp_port itself: for NAT and strict firewalls");
@@ -64,6 +70,13 @@ Result<void> check_config(const AgentConfig& c) {
     return fail(Errc::invalid,
                 "tftp_session_port_first {} and tftp_session_port_last {}: set both, first <= last",
                 c.tftp_session_port_first, c.tftp_session_port_last);
+  }
+  for (const auto& [key, macs] :
+       {std::pair{"dhcp_deny", &c.dhcp_deny}, std::pair{"dhcp_allow", &c.dhcp_allow}}) {
+    for (const std::string& mac : *macs)
+      if (!dhcp::mac_beginning(mac))
+        return fail(Errc::invalid, "{}: {}: want a MAC, or the first octets of one, as 52:54:00",
+                    key, printable(mac, 40));
   }
   return {};
 }

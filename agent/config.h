@@ -21,6 +21,8 @@ struct AgentConfig {
   std::uint16_t pxe_port = 4011;
   dhcp::ReplyStyle uefi_reply = dhcp::ReplyStyle::binl;
   bool raspberry_pi_roms = false;
+  std::vector<std::string> dhcp_deny;   ///< MACs or their beginnings
+  std::vector<std::string> dhcp_allow;  ///< the same; empty: all
 
   std::uint16_t tftp_port = 69;
   bool tftp_single_port = false;

@@ -21,33 +21,16 @@ struct Answer {
   bool server_name = true;     ///< our address as text in sname: some ROMs read it
 };
 
-bool matches(const ClientRule& rule, const Packet& request, const Client& client,
-             const Arrival& arrival) {
-  if (rule.arch &&
-      std::find(client.archs.begin(), client.archs.end(), *rule.arch) == client.archs.end())
-    return false;
-  if (!std::equal(rule.mac_prefix.begin(), rule.mac_prefix.end(), request.chaddr.begin(),
-                  request.chaddr.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(
-                                               rule.mac_prefix.size(), Mac{}.octets.size()))))
-    return false;
-  if (!rule.guid.empty()) {
-    const auto guid = request.find(code::kMachineGuid);
-    if (!guid || guid->size() != 1 + rule.guid.size() ||
-        !std::equal(rule.guid.begin(), rule.guid.end(), guid->begin() + 1))
-      return false;
-  }
-  if (rule.network) {
-    const Ipv4 place = request.giaddr.is_zero() ? arrival.our_address : request.giaddr;
-    if (!rule.network->same_network(place, std::min(rule.network_bits, 32U))) return false;
-  }
-  return true;
+bool begins_with_one_of(const Mac& mac, const std::vector<Bytes>& beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](const Bytes& beginning) {
+    return beginning.size() <= mac.octets.size() &&
+           std::equal(beginning.begin(), beginning.end(), mac.octets.begin());
+  });
 }
 
-const ClientRule* rule_for(const Packet& request, const Client& client, const Arrival& arrival,
-                           const Policy& policy) {
-  for (const ClientRule& rule : policy.rules)
-    if (matches(rule, request, client, arrival)) return &rule;
-  return nullptr;
+bool answers(const Policy& policy, const Mac& mac) {
+  if (begins_with_one_of(mac, policy.denied)) return false;
+  return policy.allowed.empty() || begins_with_one_of(mac, policy.allowed);
 }
 
 struct Loader {
@@ -57,12 +40,7 @@ struct Loader {
 
 /// The first architecture we have a row for wins; its first file that exists is served.
 std::variant<Why, Loader> loader_for(const std::vector<std::uint16_t>& archs,
-                                     const std::vector<LoaderRow>& rows, const ClientRule* rule,
-                                     const LoaderSet& loaders) {
-  if (rule != nullptr && !rule->loader.empty()) {
-    if (!loaders.loader_exists(rule->loader)) return Why::no_loader;
-    return Loader{.name = rule->loader, .bios = archs.empty() || is_bios(archs.front())};
-  }
+                                     const std::vector<LoaderRow>& rows, const LoaderSet& loaders) {
   for (const std::uint16_t arch : archs) {
     for (const LoaderRow& row : rows) {
       if (row.arch != arch) continue;
@@ -102,13 +80,11 @@ struct Context {
   const Arrival& arrival;
   const Policy& policy;
   const LoaderSet& loaders;
-  const ClientRule* rule;
   Client client;
-  ReplyStyle style;
 };
 
 std::variant<Why, Answer> firmware_answer(const Context& c) {
-  auto loader = loader_for(c.client.archs, c.policy.loaders, c.rule, c.loaders);
+  auto loader = loader_for(c.client.archs, c.policy.loaders, c.loaders);
   if (const Why* why = std::get_if<Why>(&loader)) return *why;
   const Loader& chosen = std::get<Loader>(loader);
   Answer answer;
@@ -122,7 +98,7 @@ std::variant<Why, Answer> firmware_answer(const Context& c) {
   }
   // BIOS ROMs take the file of the offer; UEFI firmware comes back on 4011, where 43 would only
   // lead it astray again.
-  if (chosen.bios || c.style == ReplyStyle::one_shot) answer.vendor = use_this_file();
+  if (chosen.bios || c.policy.uefi_style == ReplyStyle::one_shot) answer.vendor = use_this_file();
   answer.file_option = !chosen.bios && c.arrival.port == Port::pxe;
   return answer;
 }
@@ -133,7 +109,7 @@ std::variant<Why, Answer> ipxe_answer(const Context& c) {
     answer.boot_file = http_url(c.arrival.our_address, c.policy, c.policy.script_path);
     return answer;
   }
-  auto loader = loader_for(c.client.archs, c.policy.ipxe_upgrades, c.rule, c.loaders);
+  auto loader = loader_for(c.client.archs, c.policy.ipxe_upgrades, c.loaders);
   if (const Why* why = std::get_if<Why>(&loader)) return *why;
   // VirtualBox's cut-down iPXE ignores next-server with a plain name: it wants a URL.
   answer.boot_file =
@@ -251,20 +227,27 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
 
 }  // namespace
 
+std::optional<Bytes> mac_beginning(std::string_view text) {
+  constexpr std::string_view kRest = "00:00:00:00:00:00";
+  if (text.size() > kRest.size() || text.size() % 3 != 2) return std::nullopt;
+  std::string whole(text);
+  std::replace(whole.begin(), whole.end(), '-', ':');
+  const auto mac = Mac::parse(whole.append(kRest.substr(whole.size())));
+  if (!mac) return std::nullopt;
+  const auto octets = static_cast<std::ptrdiff_t>((text.size() + 1) / 3);
+  return Bytes(mac->octets.begin(), mac->octets.begin() + octets);
+}
+
 Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
                 const LoaderSet& loaders) {
   if (const auto why = not_for_us(request, arrival)) return Silence{*why};
   Client client = classify(request);
-  const ClientRule* rule = rule_for(request, client, arrival, policy);
-  if (rule != nullptr ? !rule->answer : !policy.answer_unlisted) return Silence{Why::denied};
-  const ReplyStyle style = rule != nullptr && rule->style ? *rule->style : policy.uefi_style;
+  if (!answers(policy, request.mac())) return Silence{Why::denied};
   const Context context{.request = request,
                         .arrival = arrival,
                         .policy = policy,
                         .loaders = loaders,
-                        .rule = rule,
-                        .client = std::move(client),
-                        .style = style};
+                        .client = std::move(client)};
   if (context.client.kind == ClientKind::http_boot && arrival.port == Port::pxe)
     return Silence{Why::not_ours};
   auto answer = answer_for(context);
@@ -272,7 +255,7 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
 
   Reply reply;
   reply.kind = context.client.kind;
-  reply.style = style;
+  reply.style = policy.uefi_style;
   reply.type = arrival.port == Port::pxe ? MessageType::ack : MessageType::offer;
   reply.boot_file = std::get<Answer>(answer).boot_file;
   auto bytes = encode_reply(reply_packet(context, std::get<Answer>(answer), reply.type),

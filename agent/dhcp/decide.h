@@ -38,25 +38,15 @@ std::vector<LoaderRow> default_loaders();
 /// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
 std::vector<LoaderRow> default_ipxe_upgrades();
 
-/// A rule of the site for some clients. What is empty matches every client.
-struct ClientRule {
-  std::optional<std::uint16_t> arch;  ///< as in LoaderRow; HTTP boot counts as its machine's PXE
-  Bytes mac_prefix;                   ///< 0–6 bytes: a vendor's, or the whole address
-  Bytes guid;                         ///< 16 bytes as in option 97
-  std::optional<Ipv4> network;        ///< of giaddr or, without a relay, of our address there
-  unsigned network_bits = 32;
+/// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
+/// none.
+std::optional<Bytes> mac_beginning(std::string_view text);
 
-  bool answer = true;               ///< false: silence
-  std::optional<ReplyStyle> style;  ///< instead of the policy's
-  std::string loader;               ///< instead of the table's; must exist
-};
-
-/// Plain data; the owner replaces it as a whole.
 struct Policy {
   std::vector<LoaderRow> loaders = default_loaders();
   std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
-  std::vector<ClientRule> rules;  ///< the first that matches decides
-  bool answer_unlisted = true;    ///< clients no rule matches
+  std::vector<Bytes> denied;   ///< MACs that begin so get no answer
+  std::vector<Bytes> allowed;  ///< only MACs that begin so; empty: all
   ReplyStyle uefi_style = ReplyStyle::binl;
   bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
   std::string script_path = "/boot.ipxe";

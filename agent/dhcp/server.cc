@@ -64,13 +64,6 @@ std::string kind_text(const dhcp::Reply& reply) {
 
 }  // namespace
 
-Result<DhcpMode> parse_dhcp_mode(std::string_view name) {
-  if (name == "proxy") return DhcpMode::proxy;
-  if (name == "observe") return DhcpMode::observe;
-  if (name == "off") return DhcpMode::off;
-  return fail(Errc::invalid, "dhcp mode {}: not proxy, observe or off", printable(name));
-}
-
 struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   Impl(asio::io_context& the_loop, const dhcp::LoaderSet& the_loaders,
        DhcpServerOptions the_options, dhcp::Policy the_policy)
@@ -378,11 +371,6 @@ void DhcpServer::stop() {
   for (const auto& listener : impl_->listeners) listener->ready.close();
   impl_->listeners.clear();
   if (impl_->watch) impl_->watch->close();
-}
-
-void DhcpServer::set_policy(dhcp::Policy policy) {
-  impl_->policy = std::move(policy);
-  impl_->silences_logged.clear();
 }
 
 Ipv4 DhcpServer::address() const { return impl_->first_address(); }

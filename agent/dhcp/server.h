@@ -22,8 +22,6 @@ enum class DhcpMode : std::uint8_t {
   observe,  ///< decides and logs, answers nothing
   off       ///< binds no port
 };
-/// `proxy`, `observe`, `off`. Errors: invalid.
-Result<DhcpMode> parse_dhcp_mode(std::string_view name);
 
 struct DhcpServerOptions {
   DhcpMode mode = DhcpMode::proxy;
@@ -63,8 +61,6 @@ class DhcpServer {
   /// Answers from now on; after bind(). If that failed, it is tried again until it does not.
   void start();
   void stop();
-
-  void set_policy(dhcp::Policy policy);
 
   /// Our address on the first interface we answer on; zero if there is none. For the status page.
   Ipv4 address() const;

@@ -30,10 +30,7 @@ void LinkConnection::cancel() {
 Error LinkConnection::run() {
   stream_ = stub_->Connect(&context_);
   v1::AgentMessage first;
-  const auto waiting = host_.collect(1);
-  const std::uint64_t outbox_first =
-      waiting && !waiting->events.empty() ? waiting->events.front().sequence : 0;
-  *first.mutable_hello() = hello_of(host_.sync.status(), host_.settings, outbox_first);
+  *first.mutable_hello() = hello_of(host_.sync.status(), host_.settings);
   if (stream_->Write(first)) {
     std::jthread teller([this] { tell(); });
     v1::ControllerMessage message;

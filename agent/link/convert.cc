@@ -56,15 +56,13 @@ Result<Offer> from_proto(const v1::Offer& message) {
   return offer;
 }
 
-v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings,
-                   std::uint64_t outbox_first) {
+v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings) {
   v1::Hello hello;
   hello.set_protocol(kLinkProtocol);
   hello.set_version(settings.version);
   hello.set_desired_number(status.desired_number);
   for (const auto& release : {status.active, status.previous, status.staged})
     if (release) hello.add_releases(to_proto(*release));
-  hello.set_outbox_first(outbox_first);
   return hello;
 }
 

@@ -18,8 +18,7 @@ inline constexpr std::uint32_t kLinkProtocol = 1;
 /// Errors: invalid.
 Result<Offer> from_proto(const v1::Offer& message);
 
-v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings,
-                   std::uint64_t outbox_first);
+v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings);
 v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint64_t free_bytes,
                      const AgentLinkSettings& settings);
 v1::EventBatch events_of(const std::vector<HostEvent>& events);

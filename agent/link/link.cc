@@ -176,7 +176,6 @@ Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
         shared.with([&](Shared& held) {
           held.status.connected = true;
           held.status.error.clear();
-          held.status.clock_offset = terms.controller_time - parts.clock.wall();
           held.upstream = std::move(upstream);
         });
         log::info("link.up", log::kv("controller", identity.address));

@@ -70,8 +70,6 @@ struct LinkStatus {
   std::string controller;  ///< address
   std::string error;       ///< why not connected
   SyncStatus sync;
-  /// The controller's clock less ours, as last told. A Pi's may be decades off.
-  std::optional<Milliseconds> clock_offset;
 };
 
 class Link {

@@ -100,5 +100,16 @@ TEST_F(AgentTest, ServesWhileAnotherKeepsItsDhcpPorts) {
   EXPECT_THAT(client.get("/").body, HasSubstr(std::to_string(holder.port())));
 }
 
+TEST(AgentConfigCheck, TakesMacsAndTheirBeginningsOnly) {
+  AgentConfig config;
+  config.dhcp_deny = {"52:54:00", "dc:a6:32:01:02:03"};
+  config.dhcp_allow = {"00-1B-21"};
+  EXPECT_TRUE(check_config(config));
+  config.dhcp_allow.push_back("lyon");
+  const auto refused = check_config(config);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("dhcp_allow: lyon"));
+}
+
 }  // namespace
 }  // namespace farboot

@@ -329,45 +329,28 @@ TEST(DhcpDecide, APiWithUefiFirmwareIsANormalClient) {
 
 // --- the site's rules
 
-TEST(DhcpPolicy, DeniesByMacGuidAndNetwork) {
-  const Packet request = golden_request("edk2_x64_discover");
+TEST(DhcpPolicy, DeniesMacsThatBeginSo) {
   Policy policy;
-  policy.rules = {ClientRule{.mac_prefix = {0x52, 0x54, 0x00}, .answer = false}};
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), std::nullopt);
-
-  const Packet rom = golden_request("intel_rom_discover");
-  const ByteView guid = *rom.find(code::kMachineGuid);
-  policy.rules = {ClientRule{.guid = {guid.begin() + 1, guid.end()}, .answer = false}};
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), std::nullopt);
-
-  policy.rules = {
-      ClientRule{.network = Ipv4::of(10, 99, 0, 0), .network_bits = 16, .answer = false}};
-  EXPECT_EQ(silent(answer_to("relayed_uefi_x64_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), std::nullopt);
-}
-
-TEST(DhcpPolicy, AnswersOnlyWhatIsListedIfToldSo) {
-  Policy policy;
-  policy.answer_unlisted = false;
-  policy.rules = {ClientRule{.mac_prefix = {0x00, 0x1b, 0x21, 0x0a, 0x0b, 0x0c}}};
+  policy.denied = {{0x52, 0x54, 0x00}};
   EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::denied);
   EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), std::nullopt);
 }
 
-TEST(DhcpPolicy, TheFirstRuleThatMatchesDecides) {
+TEST(DhcpPolicy, AnswersOnlyWhatIsAllowedIfThereIsAList) {
   Policy policy;
-  policy.rules = {
-      ClientRule{.arch = std::uint16_t{7}, .style = ReplyStyle::one_shot, .loader = "special.efi"},
-      ClientRule{.answer = false}};
-  const auto [reply, packet] = told(answer_to("edk2_x64_discover", policy));
-  EXPECT_EQ(packet.file, "special.efi");
-  EXPECT_EQ(reply.style, ReplyStyle::one_shot);
-  EXPECT_EQ(file_for("edk2_x64_http_discover", policy), "http://10.77.0.2/special.efi");
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy, FakeLoaders({"snponly.efi"}))),
-            Why::no_loader);
+  policy.allowed = {{0x00, 0x1b, 0x21, 0x0a, 0x0b, 0x0c}};
+  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::denied);
+  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), std::nullopt);
+  policy.denied = {{0x00, 0x1b, 0x21}};
+  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::denied) << "denied comes first";
+}
+
+TEST(DhcpPolicy, ReadsMacsAndTheirBeginnings) {
+  EXPECT_EQ(mac_beginning("52:54:00"), (Bytes{0x52, 0x54, 0x00}));
+  EXPECT_EQ(mac_beginning("DC-A6"), (Bytes{0xdc, 0xa6}));
+  EXPECT_EQ(mac_beginning("52:54:00:ab:cd:ef"), (Bytes{0x52, 0x54, 0x00, 0xab, 0xcd, 0xef}));
+  for (const char* none : {"", "5", "52:", "52:5", "52:54:00:ab:cd:ef:01", "zz:54", "52.54.00"})
+    EXPECT_FALSE(mac_beginning(none)) << none;
 }
 
 // --- sizes

@@ -108,20 +108,6 @@ TEST(DhcpServer, CountsWhatItLeavesAlone) {
   EXPECT_EQ(counters.acks, 1U);
 }
 
-TEST(DhcpServer, TakesANewPolicy) {
-  Served served(on_loopback());
-  served.thread().call([&] {
-    dhcp::Policy policy;
-    policy.script_path = "/other.ipxe";
-    policy.http_port = 8080;
-    served.server().set_policy(policy);
-  });
-  const UdpClient client;
-  client.send(golden_bytes("debian_efi_ipxe_4011_request"), Ipv4::of(127, 0, 0, 1),
-              served.server().pxe_port());
-  EXPECT_EQ(answer(client).file, "http://127.0.0.1:8080/other.ipxe");
-}
-
 TEST(DhcpServer, ObservesWithoutAWord) {
   DhcpServerOptions options = on_loopback();
   options.mode = DhcpMode::observe;
@@ -180,13 +166,6 @@ TEST(DhcpServer, LimitsTheAnswersToOneClient) {
   }
   EXPECT_GE(served.counters().acks, 2U);
   EXPECT_GE(served.counters().limited, 1U);
-}
-
-TEST(DhcpMode, ParsesItsThreeNames) {
-  EXPECT_EQ(parse_dhcp_mode("proxy").value(), DhcpMode::proxy);
-  EXPECT_EQ(parse_dhcp_mode("observe").value(), DhcpMode::observe);
-  EXPECT_EQ(parse_dhcp_mode("off").value(), DhcpMode::off);
-  EXPECT_EQ(parse_dhcp_mode("on").error().code, Errc::invalid);
 }
 
 /// Real broadcasts between two namespaces. Sockets stay where they were made.

@@ -192,11 +192,10 @@ TEST(LinkConvert, HelloTellsWhatIsHere) {
   status.previous = kTwo;
   AgentLinkSettings settings;
   settings.version = "0.1.0";
-  const v1::Hello hello = hello_of(status, settings, 12);
+  const v1::Hello hello = hello_of(status, settings);
   EXPECT_EQ(hello.protocol(), 1U);
   EXPECT_EQ(hello.version(), "0.1.0");
   EXPECT_EQ(hello.desired_number(), 4U);
-  EXPECT_EQ(hello.outbox_first(), 12U);
   ASSERT_EQ(hello.releases_size(), 2);
   EXPECT_EQ(*digest_from_proto(hello.releases(0)), kOne);
 }

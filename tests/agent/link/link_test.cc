@@ -300,15 +300,6 @@ TEST_F(LinkTest, ARevokedAgentHearsWhyAndServesOn) {
   EXPECT_TRUE(agent_.serves(release));
 }
 
-TEST_F(LinkTest, KnowsTheControllersClock) {
-  controller_.clock.advance(std::chrono::hours(24 * 365));
-  enrol();
-  bring_up();
-  const auto offset = agent_.link->status().clock_offset;
-  ASSERT_TRUE(offset);
-  EXPECT_NEAR(static_cast<double>(offset->count()), 365.0 * 86'400'000, 86'400'000.0);
-}
-
 TEST_F(LinkTest, ARottenChunkIsFetchedAgainWhileTheLinkIsUpAndReported) {
   const Digest release = controller_.add_release(20);
   controller_.order("lyon", {}, release);
