@@ -57,6 +57,9 @@ function(farboot_room_test)
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE farboot_flags ${T_DEPS} GTest::gmock GTest::gtest_main)
+  # g++ 12.2 with -O2 sees the end of a fresh std::vector as out of its bounds when a range is inserted there.
+  target_compile_options(${name} PRIVATE
+    "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<NOT:$<CONFIG:Debug>>>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread>")
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
