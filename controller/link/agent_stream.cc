@@ -71,7 +71,8 @@ void AgentStream::finish(const grpc::Status& status) {
 void AgentStream::OnReadDone(bool ok) {
   if (!ok) return finish(grpc::Status::OK);
   // One message at a time: an agent that talks too much waits for itself.
-  pool_.post([self = shared_from_this()] { self->handle(); });
+  pool_.post([self = shared_from_this()] { self->handle(); },
+             [self = shared_from_this()] { self->finish(job_failed()); });
 }
 
 void AgentStream::handle() {

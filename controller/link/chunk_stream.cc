@@ -33,7 +33,9 @@ void ChunkStream::pump() {
     end = !writing_ && !preparing_ && !ready_ && exhausted_;
     if (write) StartWrite(&writing_frame_);
   }
-  if (make) parts_.pool.post([self = shared_from_this()] { self->prepare(); });
+  if (make)
+    parts_.pool.post([self = shared_from_this()] { self->prepare(); },
+                     [self = shared_from_this()] { self->finish(job_failed()); });
   if (end) finish(grpc::Status::OK);
 }
 

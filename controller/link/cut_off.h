@@ -11,6 +11,11 @@
 
 namespace farboot {
 
+/// The end of a call one of whose jobs threw: the other side must not wait for it for ever.
+inline grpc::Status job_failed() {
+  return {grpc::StatusCode::INTERNAL, "a step failed at the controller, whose log says more"};
+}
+
 /// The message that is being written goes out first and the status after it, so that the other side
 /// learns why; after a grace the call is cancelled instead. One of a call.
 class CutOff {

@@ -33,7 +33,8 @@ grpc::ServerUnaryReactor* LinkService::Impl::enroll(grpc::CallbackServerContext&
   } else if (pool_.waiting() > kEnrolsWaitingMax) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many at once; come again"});
   } else {
-    pool_.post([this, reactor, &in, &out] { reactor->Finish(do_enroll(in, out)); });
+    pool_.post([this, reactor, &in, &out] { reactor->Finish(do_enroll(in, out)); },
+               [reactor] { reactor->Finish(job_failed()); });
   }
   return reactor;
 }
@@ -56,9 +57,9 @@ grpc::ServerUnaryReactor* LinkService::Impl::renew(grpc::CallbackServerContext& 
                                                    const v1::RenewCertificateRequest& in,
                                                    v1::RenewCertificateResponse& out) {
   auto* reactor = context.DefaultReactor();
-  pool_.post([this, reactor, peer = peer_identity(context), &in, &out] {
-    reactor->Finish(do_renew(peer, in, out));
-  });
+  pool_.post([this, reactor, peer = peer_identity(context), &in,
+              &out] { reactor->Finish(do_renew(peer, in, out)); },
+             [reactor] { reactor->Finish(job_failed()); });
   return reactor;
 }
 
@@ -83,11 +84,13 @@ LinkCalls::Connected* LinkService::Impl::connect(grpc::CallbackServerContext& co
   if (!streams_.add(stream)) {
     stream->finish(stopping());
   } else {
-    pool_.post([this, stream, peer = peer_identity(context)] {
-      auto agent = admit(peer);
-      if (!agent) return stream->finish(to_grpc(agent.error()));
-      stream->begin(std::move(*agent));
-    });
+    pool_.post(
+        [this, stream, peer = peer_identity(context)] {
+          auto agent = admit(peer);
+          if (!agent) return stream->finish(to_grpc(agent.error()));
+          stream->begin(std::move(*agent));
+        },
+        [stream] { stream->finish(job_failed()); });
   }
   return stream.get();
 }
@@ -107,9 +110,9 @@ LinkCalls::Fetching* LinkService::Impl::fetch(grpc::CallbackServerContext& conte
   } else if (!streams_.add(stream)) {
     stream->finish(stopping());
   } else {
-    pool_.post([this, stream, peer = peer_identity(context), want = std::move(*want)]() mutable {
-      admit_fetch(stream, peer, std::move(want));
-    });
+    pool_.post([this, stream, peer = peer_identity(context),
+                want = std::move(*want)]() mutable { admit_fetch(stream, peer, std::move(want)); },
+               [stream] { stream->finish(job_failed()); });
   }
   return stream.get();
 }

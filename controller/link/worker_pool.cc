@@ -19,10 +19,10 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkerPool::post(std::function<void()> job) {
+void WorkerPool::post(std::function<void()> job, std::function<void()> failed) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    jobs_.push_back({std::move(job), std::move(failed)});
   }
   wake_.notify_one();
 }
@@ -30,7 +30,7 @@ void WorkerPool::post(std::function<void()> job) {
 void WorkerPool::post_in(Milliseconds delay, std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    later_.emplace(system_clock().steady() + delay, std::move(job));
+    later_.emplace(system_clock().steady() + delay, Job{std::move(job), {}});
   }
   wake_.notify_one();
 }
@@ -40,7 +40,7 @@ std::size_t WorkerPool::waiting() const {
   return jobs_.size();
 }
 
-std::function<void()> WorkerPool::next() {
+WorkerPool::Job WorkerPool::next() {
   std::unique_lock lock(mutex_);
   while (true) {
     const SteadyTime now = system_clock().steady();
@@ -57,7 +57,7 @@ std::function<void()> WorkerPool::next() {
     }
   }
   if (jobs_.empty()) return {};
-  auto job = std::move(jobs_.front());
+  Job job = std::move(jobs_.front());
   jobs_.pop_front();
   // Whoever it was meant for may be the one that waits for a later one.
   if (!jobs_.empty()) wake_.notify_one();
@@ -65,11 +65,14 @@ std::function<void()> WorkerPool::next() {
 }
 
 void WorkerPool::run() {
-  while (const auto job = next()) {
+  while (true) {
+    const Job job = next();
+    if (!job.run) return;
     try {
-      job();
+      job.run();
     } catch (const std::exception& e) {  // a library's; ours does not throw
       log::error("link.job_failed", log::kv("error", e.what()));
+      if (job.failed) job.failed();
     }
   }
 }

@@ -19,22 +19,26 @@ class WorkerPool {
   /// Runs what was posted, then ends.
   ~WorkerPool();
 
-  /// Thread-safe. Jobs of one thread may run at the same time as others, in any order.
-  void post(std::function<void()> job);
+  /// Thread-safe. Jobs of one thread may run at the same time as others, in any order. `failed`
+  /// follows a job that threw.
+  void post(std::function<void()> job, std::function<void()> failed = {});
   /// Likewise, once `delay` has passed; not at all if the pool ends before.
   void post_in(Milliseconds delay, std::function<void()> job);
   /// Jobs not begun yet.
   std::size_t waiting() const;
 
  private:
+  struct Job {
+    std::function<void()> run, failed;
+  };
   void run();
-  /// Waits for it. Empty: the pool has ended.
-  std::function<void()> next();
+  /// Waits for it. Nothing to run: the pool has ended.
+  Job next();
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  std::multimap<SteadyTime, std::function<void()>> later_;
+  std::deque<Job> jobs_;
+  std::multimap<SteadyTime, Job> later_;
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };

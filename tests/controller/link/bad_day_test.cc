@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 
 #include "tests/controller/link/link_service_fixture.h"
 
@@ -89,6 +90,22 @@ TEST_F(LinkLate, AReportThatWaitsLongerThanItsStreamIsNotTaken) {
   ASSERT_TRUE(agent->say(report_of("new")));
   EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi1")->version == "new"; }));
   EXPECT_EQ(controller_.counts().reports, 5U) << "four others and the new one";
+}
+
+TEST_F(LinkLate, AJobThatThrowsEndsItsStreamAndNoOther) {
+  controller_.before_report([](const AgentReport& report) {
+    if (report.version == "bad") throw std::bad_alloc();  // or a library's
+  });
+  auto agent = connected();
+  auto other = connected(channel(controller_.enrol("lyon", "pi2", controller_.identity)));
+  CaptureStderr();
+  ASSERT_TRUE(agent->say(report_of("bad")));
+  const Error error = agent->end();
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=link.job_failed"));
+  EXPECT_EQ(error.code, Errc::internal);
+  EXPECT_THAT(error.what, HasSubstr("whose log says more"));
+  ASSERT_TRUE(other->say(report_of("good")));
+  EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi2")->version == "good"; }));
 }
 
 class LinkPushAgain : public LinkServiceTest {
