@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "common/base/log_limit.h"
 #include "controller/link/chunk_cache.h"
 #include "controller/link/event_book.h"
 #include "controller/link/link_handlers.h"
@@ -75,6 +76,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
     bool posted = false;                       ///< push_again() is
   };
   Guarded<Due> due_;
+  Guarded<LogLimit> proof_lines_;
   std::atomic<std::uint64_t> connects_{0}, reports_{0}, kept_events_{0}, chunk_bytes_{0},
       fetches_refused_{0}, proofs_refused_{0};
   EnrolmentHandlers enrolment_{*this};

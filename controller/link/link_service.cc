@@ -114,8 +114,11 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
       stream.proof = *report->ready_proof;
     } else {
       proofs_refused_.fetch_add(1, std::memory_order_relaxed);
-      log::warn("link.proof_refused", log::kv("agent", agent.id),
-                log::kv("error", good.error().what));
+      const auto left_out =
+          proof_lines_.with([&](LogLimit& lines) { return lines.take(parts_.clock.steady()); });
+      if (left_out)
+        log::warn("link.proof_refused", log::kv("agent", agent.id),
+                  log::kv("error", good.error().what), log::kv("left_out", *left_out));
       report->ready_proof.reset();
     }
   }
@@ -136,6 +139,12 @@ Result<void> LinkService::Impl::check_proof(const AgentRecord& agent, const Sign
   if (!claim) return claim.error();
   if (claim->agent != agent.id)
     return fail(Errc::denied, "ready proof: of agent {}", printable(claim->agent, 140));
+  // Looked at before the release is read: an agent may not have us read whichever it likes.
+  auto target = targets_.get(agent.site);
+  if (!target) return target.error();
+  if (!*target || !(*target)->names(claim->release))
+    return fail(Errc::denied, "ready proof: release {} is not for site {}",
+                claim->release.short_hex(), agent.site);
   auto content = contents_.get(claim->release);
   if (!content) return content.error();
   if (claim->root != (*content)->root || claim->chunks != (*content)->chunks.size() ||

@@ -115,8 +115,11 @@ Error Enrolment::refuse(std::atomic<std::uint64_t>& counter, std::string_view re
   counter.fetch_add(1, std::memory_order_relaxed);
   const std::string id = token != nullptr ? to_hex(token->id) : std::string("-");
   const std::string who = token != nullptr ? token->site + "/" + token->agent : std::string("-");
-  log::warn("pki.token_refused", log::kv("reason", reason), log::kv("token", id),
-            log::kv("agent", who));
+  const auto left_out =
+      refused_lines_.with([&](LogLimit& lines) { return lines.take(clock_.steady()); });
+  if (left_out)
+    log::warn("pki.token_refused", log::kv("reason", reason), log::kv("token", id),
+              log::kv("agent", who), log::kv("left_out", *left_out));
   return error;
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/guarded.h"
+#include "common/base/log_limit.h"
 #include "common/base/result.h"
 #include "common/rpc/enrol_token.h"
 #include "common/rpc/identity.h"
@@ -98,6 +100,7 @@ class Enrolment {
   Authority& authority_;
   const Clock& clock_;
   Counters counters_{};
+  Guarded<LogLimit> refused_lines_;
 };
 
 }  // namespace farboot

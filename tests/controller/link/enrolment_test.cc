@@ -102,6 +102,14 @@ TEST_F(LinkEnrolment, RefusesWhatIsNoTokenAndNoRequest) {
   expect_alive();
 }
 
+TEST_F(LinkEnrolment, AFloodOfBadTokensIsCountedAndNotWritten) {
+  CaptureStderr();
+  for (int i = 0; i < 80; ++i)
+    EXPECT_FALSE(controller_.enrolment->redeem("fb1.nonsense", key_.csr_pem()));
+  EXPECT_EQ(lines_of("pki.token_refused", GetCapturedStderr()), 60U) << "a burst; no time passes";
+  EXPECT_EQ(counts().token_malformed, 80U);
+}
+
 TEST_F(LinkEnrolment, RefusesACertificateOfAnotherAuthority) {
   TempFolder folder;
   const auto other = Authority::open(folder.path(), controller_.clock);

@@ -74,6 +74,15 @@ class HandAgent {
   std::unique_ptr<grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>> stream_;
 };
 
+/// How often the log says it.
+inline std::size_t lines_of(const std::string& event, const std::string& log) {
+  std::size_t lines = 0;
+  for (auto at = log.find("event=" + event + " "); at != std::string::npos;
+       at = log.find("event=" + event + " ", at + 1))
+    ++lines;
+  return lines;
+}
+
 class LinkServiceTest : public ::testing::Test {
  protected:
   explicit LinkServiceTest(LinkSettings settings = {}) : controller_(settings) {}

@@ -249,7 +249,13 @@ class LinkProof : public LinkStream {
     return controller_.identity.sign(DocumentKind::ready, encode_ready_proof(proof));
   }
 
-  Digest release_ = controller_.add_release(3);
+  Digest ordered() {
+    const Digest release = controller_.add_release(3);
+    controller_.order("lyon", release, {});
+    return release;
+  }
+
+  Digest release_ = ordered();
   std::unique_ptr<HandAgent> agent_ = connected();
 };
 
@@ -278,6 +284,24 @@ TEST_F(LinkProof, RefusesAndCountsAndLogsEveryOther) {
     EXPECT_EQ(controller_.counts().proofs_refused, ++refused);
   }
   EXPECT_TRUE(believed(sign(honest()))) << "the stream goes on";
+}
+
+TEST_F(LinkProof, RefusesOneOfAReleaseThatItsSiteIsNotToHave) {
+  const Digest wanted = std::exchange(release_, controller_.add_release(2));
+  EXPECT_FALSE(believed(sign(honest()))) << "true, but of no use";
+  release_ = wanted;
+  EXPECT_TRUE(believed(sign(honest())));
+}
+
+TEST_F(LinkProof, AFloodOfBadOnesIsCountedAndNotWritten) {
+  const SignedDocument nonsense = controller_.identity.sign(DocumentKind::ready, {1, 2, 3});
+  v1::AgentMessage message;
+  *message.mutable_report()->mutable_ready_proof() = to_proto(DocumentKind::ready, nonsense);
+  CaptureStderr();
+  for (int i = 0; i < 80; ++i) ASSERT_TRUE(agent_->say(message));
+  EXPECT_TRUE(eventually([&] { return controller_.counts().reports == 80; }));
+  EXPECT_EQ(lines_of("link.proof_refused", GetCapturedStderr()), 60U) << "a burst; no time passes";
+  EXPECT_EQ(controller_.counts().proofs_refused, 80U);
 }
 
 class LinkEvents : public LinkStream {
