@@ -5,6 +5,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
@@ -20,6 +21,10 @@ namespace {
 constexpr std::size_t kPemBytesMax = 64 * 1024;
 constexpr int kFrameBytes = 1 << 20;
 constexpr int kLookaheadBytes = 8 << 20;
+/// Calls at once on one connection: an agent has a stream, a fetch or two, a renewal.
+constexpr int kCallsPerConnectionMax = 16;
+/// Of all connections together, for what is being received and sent.
+constexpr std::size_t kServerBytesMax = 1u << 30;
 
 struct Free {
   void operator()(X509* p) const { X509_free(p); }
@@ -74,6 +79,9 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const Credentials& c
 void tune_server(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.SetMaxSendMessageSize(kMessageBytesMax);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
+  grpc::ResourceQuota quota("farboot");
+  builder.SetResourceQuota(quota.Resize(kServerBytesMax));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kFrameBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, kFrameBytes);
   // Agents ping every 20 s, also without a call; gRPC's own idea of abuse is one in 5 minutes.

@@ -38,7 +38,8 @@ Result<Credentials> load_credentials(const CredentialFiles& files);
 /// Enroll comes without. Each handler asks identity.h who is calling.
 std::shared_ptr<grpc::ServerCredentials> server_credentials(const Credentials& credentials);
 
-/// Message sizes, keepalive that lets idle agents' pings through, frames of 1 MiB.
+/// Message sizes, calls per connection, memory of all, keepalive that lets idle agents' pings
+/// through, frames of 1 MiB.
 void tune_server(grpc::ServerBuilder& builder);
 
 struct DialOptions {

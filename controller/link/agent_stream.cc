@@ -12,8 +12,13 @@ std::shared_ptr<AgentStream> AgentStream::make(grpc::CallbackServerContext& cont
   return stream;
 }
 
-void AgentStream::begin(AgentRecord agent) {
+void AgentStream::begin(AgentRecord agent, Milliseconds hello_wait) {
   agent_ = std::move(agent);
+  pool_.post_in(hello_wait, [weak = weak_from_this()] {
+    const auto stream = weak.lock();
+    if (stream && !stream->greeted_)
+      stream->finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no hello came"});
+  });
   read();
 }
 

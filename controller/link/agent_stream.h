@@ -43,8 +43,8 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
   static std::shared_ptr<AgentStream> make(grpc::CallbackServerContext& context, WorkerPool& pool,
                                            StreamOwner& owner);
-  /// The caller is who it says: read on.
-  void begin(AgentRecord agent);
+  /// The caller is who it says: read on. Ends the stream if there is no hello within `hello_wait`.
+  void begin(AgentRecord agent, Milliseconds hello_wait);
 
   /// After begin().
   const AgentRecord& agent() const { return agent_; }
@@ -82,7 +82,7 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   AgentRecord agent_;
   std::shared_ptr<AgentStream> self_;  ///< until OnDone
   v1::AgentMessage incoming_;
-  bool greeted_ = false;
+  std::atomic<bool> greeted_ = false;
 
   std::mutex mutex_;                   ///< below
   std::deque<SharedMessage> waiting_;  ///< the first one is being written

@@ -11,7 +11,9 @@ namespace farboot {
 namespace {
 
 constexpr std::size_t kEnrolTextBytesMax = 16 * 1024;
-/// Anybody may call Enroll; more than this waiting, and they are sent away.
+/// Anybody may call Enroll, with fields that nobody here knows too; what waits is kept in memory.
+constexpr std::size_t kEnrolBytesMax = 64 * 1024;
+/// More than this waiting, and they are sent away.
 constexpr std::size_t kEnrolsWaitingMax = 1024;
 
 grpc::Status stopping() {
@@ -28,7 +30,8 @@ grpc::ServerUnaryReactor* LinkService::Impl::enroll(grpc::CallbackServerContext&
                                                     const v1::EnrollRequest& in,
                                                     v1::EnrollResponse& out) {
   auto* reactor = context.DefaultReactor();
-  if (in.token().size() > kEnrolTextBytesMax || in.csr_pem().size() > kEnrolTextBytesMax) {
+  if (in.ByteSizeLong() > kEnrolBytesMax || in.token().size() > kEnrolTextBytesMax ||
+      in.csr_pem().size() > kEnrolTextBytesMax) {
     reactor->Finish({grpc::StatusCode::INVALID_ARGUMENT, "token or request too long"});
   } else if (pool_.waiting() > kEnrolsWaitingMax) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many at once; come again"});
@@ -88,7 +91,9 @@ LinkCalls::Connected* LinkService::Impl::connect(grpc::CallbackServerContext& co
         [this, stream, peer = peer_identity(context)] {
           auto agent = admit(peer);
           if (!agent) return stream->finish(to_grpc(agent.error()));
-          stream->begin(std::move(*agent));
+          const auto before = streams_.admit(stream, agent->id);
+          if (before) before->finish({grpc::StatusCode::ABORTED, "the same agent connected again"});
+          stream->begin(std::move(*agent), parts_.settings.hello_wait);
         },
         [stream] { stream->finish(job_failed()); });
   }
@@ -122,7 +127,8 @@ void LinkService::Impl::admit_fetch(const std::shared_ptr<ChunkStream>& stream,
   auto agent = admit(peer);
   if (!agent) return stream->finish(to_grpc(agent.error()));
   // Named before it is looked at again: a revocation in between finds the stream.
-  streams_.set_agent(stream, agent->id);
+  for (const auto& before : streams_.admit(stream, agent->id))
+    before->finish({grpc::StatusCode::ABORTED, "the same agent fetches again"});
   agent = admit(peer);
   auto allowed = agent ? check_fetch(*agent, want) : Result<void>(agent.error());
   if (!allowed) {

@@ -27,6 +27,8 @@ struct LinkSettings {
   Seconds reconnect_spread{10};
   /// What could not be made for a site, a desired state or an offer, is tried again this often.
   Milliseconds push_again{5'000};
+  /// A stream that says no hello within it ends.
+  Milliseconds hello_wait{30'000};
 };
 
 /// For metrics, since the start.

@@ -14,7 +14,7 @@ bool Streams::add(const std::shared_ptr<AgentStream>& stream) {
 bool Streams::add(const std::shared_ptr<ChunkStream>& stream) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return false;
-  fetches_.emplace(stream.get(), std::pair(std::string(), stream));
+  fetches_[stream.get()].stream = stream;
   return true;
 }
 
@@ -22,14 +22,35 @@ bool Streams::greet(const std::shared_ptr<AgentStream>& stream,
                     std::shared_ptr<AgentStream>& before) {
   const std::lock_guard lock(mutex_);
   if (!all_.contains(stream.get())) return false;
+  const auto arrived = arrived_.find(stream->agent().id);
+  if (arrived != arrived_.end() && arrived->second.lock() == stream) arrived_.erase(arrived);
   before = std::exchange(greeted_[stream->agent().id], stream);
   return true;
 }
 
-void Streams::set_agent(const std::shared_ptr<ChunkStream>& stream, const std::string& agent) {
+std::shared_ptr<AgentStream> Streams::admit(const std::shared_ptr<AgentStream>& stream,
+                                            const std::string& agent) {
+  const std::lock_guard lock(mutex_);
+  if (!all_.contains(stream.get())) return nullptr;
+  return std::exchange(arrived_[agent], stream).lock();
+}
+
+std::vector<std::shared_ptr<ChunkStream>> Streams::admit(const std::shared_ptr<ChunkStream>& stream,
+                                                         const std::string& agent) {
   const std::lock_guard lock(mutex_);
   const auto found = fetches_.find(stream.get());
-  if (found != fetches_.end()) found->second.first = agent;
+  if (found == fetches_.end()) return {};
+  found->second.agent = agent;
+  found->second.number = ++admissions_;
+  std::map<std::uint64_t, Fetch*> of_agent;
+  for (auto& [key, fetch] : fetches_)
+    if (fetch.agent == agent && fetch.number != 0) of_agent[fetch.number] = &fetch;
+  std::vector<std::shared_ptr<ChunkStream>> over;
+  for (; of_agent.size() > kFetchesPerAgent; of_agent.erase(of_agent.begin())) {
+    of_agent.begin()->second->number = 0;
+    over.push_back(of_agent.begin()->second->stream);
+  }
+  return over;
 }
 
 bool Streams::remove(AgentStream& stream) {
@@ -41,6 +62,8 @@ bool Streams::remove(AgentStream& stream) {
     one = std::move(found->second);
     all_.erase(found);
   }
+  const auto arrived = arrived_.find(stream.agent().id);
+  if (arrived != arrived_.end() && arrived->second.lock().get() == &stream) arrived_.erase(arrived);
   const auto named = greeted_.find(stream.agent().id);
   // Another stream of the same agent has taken its place: the agent is not gone.
   if (named == greeted_.end() || named->second.get() != &stream) return false;
@@ -54,7 +77,7 @@ void Streams::remove(ChunkStream& stream) {
   const std::lock_guard lock(mutex_);
   const auto found = fetches_.find(&stream);
   if (found == fetches_.end()) return;
-  last = std::move(found->second.second);
+  last = std::move(found->second.stream);
   fetches_.erase(found);
 }
 
@@ -80,7 +103,7 @@ void Streams::drop(const std::string& agent, const grpc::Status& status) {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, fetch] : fetches_)
-      if (fetch.first == agent) fetches.push_back(fetch.second);
+      if (fetch.agent == agent) fetches.push_back(fetch.stream);
   }
   for (const auto& fetch : fetches) fetch->finish(status);
   if (stream) stream->finish(status);
@@ -93,7 +116,7 @@ void Streams::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     for (const auto& [key, stream] : all_) streams.push_back(stream);
-    for (const auto& [key, fetch] : fetches_) fetches.push_back(fetch.second);
+    for (const auto& [key, fetch] : fetches_) fetches.push_back(fetch.stream);
   }
   const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "the controller stops; come again");
   for (const auto& fetch : fetches) fetch->finish(status);

@@ -16,13 +16,21 @@ namespace farboot {
 /// Thread-safe. Calls nobody while it holds its mutex.
 class Streams {
  public:
+  static constexpr std::size_t kFetchesPerAgent = 2;
+
   /// A stream that has just been accepted, of whom is not known yet. False: we are stopping.
   bool add(const std::shared_ptr<AgentStream>& stream);
   bool add(const std::shared_ptr<ChunkStream>& stream);
   /// The stream has said hello: it is its agent's from now on. The one whose place it takes, if
   /// any, goes to `before`. False: it has ended meanwhile.
   bool greet(const std::shared_ptr<AgentStream>& stream, std::shared_ptr<AgentStream>& before);
-  void set_agent(const std::shared_ptr<ChunkStream>& stream, const std::string& agent);
+  /// Whose the stream is, as its certificate says, before it says hello. The one that waited to
+  /// say hello in its place is to be ended.
+  std::shared_ptr<AgentStream> admit(const std::shared_ptr<AgentStream>& stream,
+                                     const std::string& agent);
+  /// The oldest of this agent's are to be ended, so that not more than those few are left.
+  std::vector<std::shared_ptr<ChunkStream>> admit(const std::shared_ptr<ChunkStream>& stream,
+                                                  const std::string& agent);
 
   /// True if it was the agent's stream, so that the agent is gone now.
   bool remove(AgentStream& stream);
@@ -40,7 +48,14 @@ class Streams {
   mutable std::mutex mutex_;
   std::map<AgentStream*, std::shared_ptr<AgentStream>> all_;
   std::map<std::string, std::shared_ptr<AgentStream>> greeted_;  ///< by agent
-  std::map<ChunkStream*, std::pair<std::string, std::shared_ptr<ChunkStream>>> fetches_;
+  std::map<std::string, std::weak_ptr<AgentStream>> arrived_;    ///< likewise, no hello yet
+  struct Fetch {
+    std::shared_ptr<ChunkStream> stream;
+    std::string agent;         ///< empty: not known yet
+    std::uint64_t number = 0;  ///< of its admission; 0: not yet, or to be ended
+  };
+  std::map<ChunkStream*, Fetch> fetches_;
+  std::uint64_t admissions_ = 0;
   bool stopping_ = false;
 };
 

@@ -108,6 +108,18 @@ TEST_F(LinkLate, AJobThatThrowsEndsItsStreamAndNoOther) {
   EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi2")->version == "good"; }));
 }
 
+class LinkSilence : public LinkServiceTest {
+ protected:
+  LinkSilence() : LinkServiceTest({.hello_wait = Milliseconds(50)}) {}
+};
+
+TEST_F(LinkSilence, AStreamWithoutAHelloEnds) {
+  HandAgent agent(channel(lyon_));
+  const Error error = agent.end();
+  EXPECT_EQ(error.code, Errc::timeout);
+  EXPECT_THAT(error.what, HasSubstr("no hello came"));
+}
+
 class LinkPushAgain : public LinkServiceTest {
  protected:
   LinkPushAgain() : LinkServiceTest({.push_again = Milliseconds(20)}) {}

@@ -110,6 +110,27 @@ TEST_F(LinkEnrolment, AFloodOfBadTokensIsCountedAndNotWritten) {
   EXPECT_EQ(counts().token_malformed, 80U);
 }
 
+TEST_F(LinkEnrolment, RefusesARequestThatIsLargeInAnyOfItsFields) {
+  const auto stub =
+      v1::Enrolment::NewStub(channel(Credentials{controller_.authority->ca_pem(), "", ""}));
+  v1::EnrollRequest request;
+  request.set_token(controller_.token("oslo", "pi1"));
+  request.set_csr_pem(key_.csr_pem());
+  request.set_version(std::string(1'000'000, 'v'));
+  v1::EnrollRequest unknown = request;
+  unknown.set_version("0.1");
+  v1::EnrollRequest later;  // a field that this version does not know
+  ASSERT_TRUE(later.ParseFromString("\x9a\x06\x80\x80\x08" + std::string(131'072, 'x')));
+  unknown.MergeFrom(later);
+  for (const v1::EnrollRequest& large : {request, unknown}) {
+    const auto context = patient();
+    v1::EnrollResponse response;
+    const grpc::Status status = stub->Enroll(context.get(), large, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+  }
+  EXPECT_EQ(enroll(request.token()).error.what, "") << "neither used the token up";
+}
+
 TEST_F(LinkEnrolment, RefusesACertificateOfAnotherAuthority) {
   TempFolder folder;
   const auto other = Authority::open(folder.path(), controller_.clock);

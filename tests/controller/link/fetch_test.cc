@@ -245,6 +245,32 @@ TEST_F(LinkFetch, ARevokedAgentsFetchEndsInTheMiddle) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << status.error_message();
 }
 
+TEST_F(LinkFetch, TheThirdAtOnceEndsTheFirst) {
+  // Larger than what fits between the two ends, so that none of them can have ended.
+  const Digest large = controller_.add_release(500);
+  controller_.order("lyon", {}, large);
+  const auto stub = v1::Link::NewStub(channel(lyon_));
+  const auto ids = ids_of(large);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::ChunkFrame>>> readers;
+  v1::ChunkFrame frame;
+  for (int i = 0; i < 3; ++i) {
+    contexts.push_back(patient());
+    readers.push_back(stub->FetchChunks(contexts.back().get(), want(large, ids)));
+    ASSERT_TRUE(readers.back()->Read(&frame));
+  }
+  while (readers[0]->Read(&frame)) {
+  }
+  const grpc::Status first = readers[0]->Finish();
+  EXPECT_EQ(first.error_code(), grpc::StatusCode::ABORTED) << first.error_message();
+  for (const std::size_t i : {1U, 2U}) {
+    while (readers[i]->Read(&frame)) {
+    }
+    const grpc::Status status = readers[i]->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+}
+
 TEST_F(LinkFetch, SaysWhyWhenItStopsInTheMiddle) {
   const Digest large = controller_.add_release(200);
   controller_.order("lyon", {}, large);
