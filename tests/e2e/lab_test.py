@@ -26,6 +26,15 @@ class Lab(LabCase):
         self.net.heal()
         wait_for("the line is back", self.ping, 20)
 
+    def test_the_router_keeps_its_address_when_machines_come(self):
+        def router_mac():
+            return programs.run(["cat", "/sys/class/net/br0/address"], netns=self.net.router_netns).stdout
+
+        before = router_mac()
+        programs.run(["ip", "link", "add", "low", "address", "00:00:00:00:00:02", "master", "br0", "type", "veth"],
+                     netns=self.net.router_netns)
+        self.assertEqual(router_mac(), before)
+
     def test_the_router_gives_addresses_and_nothing_to_boot(self):
         machine = FakeMachine(self.net, "c1", "52:54:00:00:00:01")
         leases, proxies = machine.offers(machine.options(), seconds=3)

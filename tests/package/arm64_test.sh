@@ -33,7 +33,7 @@ run() { qemu-aarch64-static -L "$sysroot" "$w/root/usr/$1" "${@:2}"; }
 fb() { run bin/farboot --context "$w/controller/operator" "$@"; }
 
 ip link set lo up
-ip link add lan type bridge
+ip link add lan address 02:00:0a:00:00:01 type bridge
 ip addr add 10.9.0.2/24 brd + dev lan
 ip link set lan up
 run sbin/farboot-agent --check-config --config "$w/root/etc/farboot/agent.toml" || fail "the agent's settings"

@@ -57,7 +57,7 @@ roll_out() {
 armed() { fb host list | grep -q 'web1.*armed'; }
 
 a_site() { # its LAN, and its own DHCP server, which gives addresses and nothing else
-  ip link add lan type bridge
+  ip link add lan address 02:00:0a:00:00:01 type bridge
   ip addr add 10.9.0.2/24 brd + dev lan
   ip link set lan up
   ip netns add router

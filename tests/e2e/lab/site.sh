@@ -12,6 +12,7 @@ set -euo pipefail
 prefix=${FARBOOT_LAB_PREFIX:-fb}
 lab=${FARBOOT_LAB:-${TMPDIR:-/tmp}/farboot-lab}
 wannet=198.18.0
+bridge_mac=02:00:0a:00:00:01
 here=$(cd "$(dirname "$0")" && pwd)
 wan=$prefix-wan
 
@@ -57,7 +58,9 @@ load() {
 
 bridge_up() { # namespace address/bits
   in_ns "$1" ip link set lo up
-  in_ns "$1" ip link add br0 type bridge forward_delay 0
+  # An address of its own: else it takes the lowest of its ports', another one when a port comes, and whoever is on the
+  # LAN goes on sending to the old one for a minute.
+  in_ns "$1" ip link add br0 address "$bridge_mac" type bridge forward_delay 0
   in_ns "$1" ip addr add "$2" brd + dev br0
   in_ns "$1" ip link set br0 up
 }
