@@ -80,7 +80,7 @@ DhcpServerOptions dhcp_options(const AgentConfig& config) {
   return options;
 }
 
-dhcp::Policy dhcp_policy(const AgentConfig& config) {
+dhcp::Policy dhcp_policy(const AgentConfig& config, const HostBook& hosts) {
   dhcp::Policy policy;
   policy.uefi_style = config.uefi_reply;
   policy.raspberry_pi_roms = config.raspberry_pi_roms;
@@ -90,6 +90,9 @@ dhcp::Policy dhcp_policy(const AgentConfig& config) {
     policy.denied.push_back(*dhcp::mac_beginning(mac));
   for (const std::string& mac : config.dhcp_allow)
     policy.allowed.push_back(*dhcp::mac_beginning(mac));
+  policy.elsewhere = [&hosts](const Mac& mac, const std::string& uuid) {
+    return hosts.look({mac.to_string(), uuid, {}}).elsewhere;
+  };
   return policy;
 }
 
@@ -148,7 +151,7 @@ struct Agent::Parts {
                 {.troubles = [this] { return troubles(); }, .count = [this] { count(); }}};
   HttpServer http{loop, disk, *content, catalog, site, clock, registry, http_limits(config)};
   TftpServer tftp{loop, files, tftp_options(config)};
-  DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config)};
+  DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config, hosts)};
 
   LocalControl control{loop, hosts};
 

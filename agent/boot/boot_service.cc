@@ -73,7 +73,8 @@ BootDecision BootService::decide(const Visit& visit, const HostView& view,
                       .release = release,
                       .buildarch = visit.facts.buildarch,
                       .installs_running = hosts_.running().named,
-                      .installs_max = hosts_.installs_at_once_max()});
+                      .installs_max = hosts_.installs_at_once_max(),
+                      .elsewhere = view.elsewhere});
 }
 
 Task<std::string> BootService::boot_script(MachineFacts facts, std::string server, Asking asking) {
@@ -181,6 +182,7 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
   if (entry->kind == EntryKind::local) co_return local_script(here, "chosen");
   if (entry->kind == EntryKind::shell) co_return shell_script(here);
   if (entry->kind == EntryKind::tool) co_return load(visit, view, release, *entry, {});
+  if (view.elsewhere) co_return local_script(here, "another agent of the site is to install it");
 
   const std::string again = fmt::format("{}&entry={}{}", machine_url(here), name, kAgain);
   if (!confirmed && needs_confirmation(view.install, hosts_.limits()))

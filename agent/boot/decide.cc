@@ -72,7 +72,13 @@ std::string_view to_string(BootKind kind) {
 
 BootDecision decide_boot(const BootQuestion& q) {
   const bool has_entry = q.host != nullptr && !q.host->entry.empty();
-  switch (boot_answer(q.install, q.limits)) {
+  const BootAnswer answer = boot_answer(q.install, q.limits);
+  if (q.elsewhere) {
+    BootDecision decision = local("another agent of the site is to install it");
+    decision.ends = answer == BootAnswer::came_back;
+    return decision;
+  }
+  switch (answer) {
     case BootAnswer::start: return has_entry ? ordered(q) : menu(q);
     case BootAnswer::again:
       // A machine that chose from the menu is there with a person: they may choose anew.

@@ -28,6 +28,7 @@ struct BootQuestion {
   std::string_view buildarch;        ///< of the iPXE that asks; empty: unknown
   std::uint32_t installs_running = 0;
   std::uint32_t installs_max = 0;
+  bool elsewhere = false;  ///< HostView::elsewhere
 };
 
 struct BootDecision {

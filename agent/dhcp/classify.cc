@@ -73,6 +73,20 @@ bool speaks_pxe(const Packet& request) {
   return class_id.starts_with(kPxeClass) || class_id.starts_with(kHttpClass);
 }
 
+std::string machine_uuid(const Packet& request) {
+  // RFC 4578 §2.3: a type, 0, and 16 octets, of which the first three fields are little-endian.
+  constexpr std::array<std::size_t, 16> kOrder{4, 3,  2,  1,  6,  5,  8,  7,
+                                               9, 10, 11, 12, 13, 14, 15, 16};
+  const auto guid = request.find(code::kMachineGuid);
+  if (!guid || guid->size() != 1 + kOrder.size() || guid->front() != 0) return {};
+  std::string text;
+  for (std::size_t i = 0; i < kOrder.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += to_hex(guid->subspan(kOrder[i], 1));
+  }
+  return text;
+}
+
 Client classify(const Packet& request) {
   Client client;
   client.archs = request.architectures();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -21,6 +22,9 @@ Client classify(const Packet& request);
 
 /// True for PXEClient and HTTPClient.
 bool speaks_pxe(const Packet& request);
+
+/// Option 97 as text: lower case, with dashes, in the order SMBIOS tools print. Empty: none.
+std::string machine_uuid(const Packet& request);
 
 /// True for the BIOS numbers, false for every kind of UEFI.
 bool is_bios(std::uint16_t arch);

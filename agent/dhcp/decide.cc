@@ -243,6 +243,8 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
   if (const auto why = not_for_us(request, arrival)) return Silence{*why};
   Client client = classify(request);
   if (!answers(policy, request.mac())) return Silence{Why::denied};
+  if (policy.elsewhere && policy.elsewhere(request.mac(), machine_uuid(request)))
+    return Silence{Why::elsewhere};
   const Context context{.request = request,
                         .arrival = arrival,
                         .policy = policy,
@@ -291,6 +293,7 @@ std::string_view to_string(Why why) {
     case Why::no_loader: return "no_loader";
     case Why::no_address: return "no_address";
     case Why::too_long: return "too_long";
+    case Why::elsewhere: return "elsewhere";
   }
   return "?";
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,9 @@ struct Policy {
   std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
   std::vector<Bytes> denied;   ///< MACs that begin so get no answer
   std::vector<Bytes> allowed;  ///< only MACs that begin so; empty: all
+  /// Machines that another agent of the site is to answer, by MAC and UUID (lower case, with
+  /// dashes; empty: unknown). Empty: none. Asked per packet: must be quick.
+  std::function<bool(const Mac&, const std::string& uuid)> elsewhere;
   ReplyStyle uefi_style = ReplyStyle::binl;
   bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
   std::string script_path = "/boot.ipxe";
@@ -88,7 +92,8 @@ enum class Why : std::uint8_t {
   unknown_arch,   ///< no row for its architecture
   no_loader,      ///< a row, but none of its files is here
   no_address,     ///< we have no address on that interface
-  too_long        ///< the answer does not fit what the client can take
+  too_long,       ///< the answer does not fit what the client can take
+  elsewhere       ///< another agent of the site is to install it
 };
 std::string_view to_string(Why why);
 

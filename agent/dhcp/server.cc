@@ -325,7 +325,8 @@ void DhcpServer::Impl::stay_silent(const dhcp::Packet& request, const Interface&
     case dhcp::Why::unknown_arch:
     case dhcp::Why::no_loader:
     case dhcp::Why::no_address:
-    case dhcp::Why::too_long: break;
+    case dhcp::Why::too_long:
+    case dhcp::Why::elsewhere: break;
   }
   if (silences_logged.size() >= kSilencesRemembered) silences_logged.clear();
   if (!silences_logged.emplace(request.mac(), why).second) return;

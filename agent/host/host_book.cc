@@ -100,20 +100,27 @@ Result<void> HostBook::open_site() {
   const auto json = json_read::object((*stored)->value);
   site_ = {json_read::text(json, "name"), json_read::pairs(json, "variables")};
   site_installs_max_ = static_cast<std::uint32_t>(json_read::number(json, "installs_at_once_max"));
+  orders_elsewhere_ = json_read::flag(json, "orders_elsewhere");
   site_kept_ = true;
   return {};
 }
 
-void HostBook::keep_site(const DesiredState& desired, Transaction& writes) {
+void HostBook::keep_site(const DesiredState& desired, const std::string& agent,
+                         Transaction& writes) {
   const SiteFacts facts{desired.site, desired.variables};
   const std::uint32_t installs = desired.limits.installs_at_once_max;
-  if (site_kept_ && facts == site_ && installs == site_installs_max_) return;
+  const bool elsewhere = !desired.orders_agent.empty() && desired.orders_agent != agent;
+  if (site_kept_ && facts == site_ && installs == site_installs_max_ &&
+      elsewhere == orders_elsewhere_)
+    return;
   site_ = facts;
   site_installs_max_ = installs;
+  orders_elsewhere_ = elsewhere;
   site_kept_ = true;
   writes.put(std::string(kSiteKey), json_read::dump({{"name", facts.name},
                                                      {"variables", facts.variables},
-                                                     {"installs_at_once_max", installs}}));
+                                                     {"installs_at_once_max", installs},
+                                                     {"orders_elsewhere", elsewhere}}));
 }
 
 void HostBook::open_attempts() {
@@ -195,7 +202,16 @@ HostBook::Entry* HostBook::find_token(std::string_view token) const {
 
 HostView HostBook::view(const Entry& entry) const {
   const HostRecord& record = entry.record;
-  return {!record.spec.name.empty(), record.spec, record.install, record.entry, entry.attempt};
+  return {!record.spec.name.empty(), record.spec, record.install, record.entry, entry.attempt,
+          elsewhere(record)};
+}
+
+/// An attempt of our own that is not over, or an order given here, we see through ourselves.
+bool HostBook::elsewhere(const HostRecord& record) const {
+  if (!orders_elsewhere_ || !record.wanted) return false;
+  if (record.spec.install_order <= record.install.used) return false;
+  const BootAnswer answer = boot_answer(record.install, settings_.install);
+  return answer != BootAnswer::start && answer != BootAnswer::again;
 }
 
 HostView HostBook::look(const MachineId& machine) const {
@@ -211,10 +227,10 @@ HostView HostBook::attempt(std::string_view token) const {
   return view(*entry);
 }
 
-Task<Result<void>> HostBook::apply(DesiredState desired) {
+Task<Result<void>> HostBook::apply(DesiredState desired, std::string agent) {
   Transaction writes;
   if (!site_.name.empty() && site_.name != desired.site) leave_site(desired.site, writes);
-  keep_site(desired, writes);
+  keep_site(desired, agent, writes);
   std::set<std::string> named;
   for (const HostSpec& spec : desired.hosts) {
     named.insert(spec.name);
@@ -272,8 +288,9 @@ void HostBook::take_spec(const HostSpec& spec, Transaction& writes) {
   HostRecord& record = entry->record;
   const InstallPhase before = record.install.phase;
   if (!remembered) take_baseline(record.install, baseline(spec));
-  const bool changed =
-      take_order(record.install, spec.install_order, spec.install_done.value_or(0));
+  const std::uint64_t used = spec.install_done.value_or(0);
+  const bool changed = orders_elsewhere_ ? leave_orders(record.install, used)
+                                         : take_order(record.install, spec.install_order, used);
   if (!fresh && !changed && record.wanted && record.spec == spec) return;
   record.spec = spec;
   record.wanted = true;
@@ -345,7 +362,7 @@ Task<Result<void>> HostBook::arm(std::string host) {
     co_return fail(Errc::invalid, "host {}: is assigned no boot entry", printable(host));
   Transaction writes;
   const InstallPhase before = entry->record.install.phase;
-  farboot::arm(entry->record.install);
+  farboot::arm(entry->record.install, entry->record.spec.install_order);
   save(*entry, before, writes);
   co_return co_await writer_.write(std::move(writes));
 }

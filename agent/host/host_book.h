@@ -44,6 +44,9 @@ struct HostView {
   InstallState install;
   std::string entry;                       ///< of the newest attempt
   std::shared_ptr<const Attempt> attempt;  ///< the newest, while its token lives
+  /// An install was ordered that another agent of the site is to carry out, and is not known to
+  /// have: what this machine asks is left to that one.
+  bool elsewhere = false;
 };
 
 /// Everything on the loop, except open().
@@ -69,10 +72,10 @@ class HostBook {
   /// The hosts of a desired state; a larger install_order arms its host, unless it is known to be
   /// used up (HostSpec::install_done). A host that is gone finishes an install under way. Applying
   /// the same twice is harmless; at start the daemon applies the one it has stored. Durable when it
-  /// returns.
-  Task<Result<void>> apply(DesiredState desired);
-  /// An order given at the site itself: name or MAC of a host. Errors: not_found; invalid (the host
-  /// is assigned no entry).
+  /// returns. `agent`: our own name at the site (DesiredState::orders_agent).
+  Task<Result<void>> apply(DesiredState desired, std::string agent = {});
+  /// An order given at the site itself: name or MAC of a host. It is ours, whosever the orders from
+  /// the centre are. Errors: not_found; invalid (the host is assigned no entry).
   Task<Result<void>> arm(std::string host);
 
   SiteFacts site() const { return site_; }
@@ -114,8 +117,8 @@ class HostBook {
     Kickstart kickstart = Kickstart::ours;
   };
   /// Begins an attempt. Durable, with its pin, when it returns: only then may the script go out.
-  /// Errors: conflict (neither ordered nor chosen), not_found (no such entry), exhausted,
-  /// unavailable (could not be written).
+  /// Errors: conflict (neither ordered nor chosen, or another agent's), not_found (no such entry),
+  /// exhausted, unavailable (could not be written).
   Task<Result<std::shared_ptr<const Attempt>>> begin(Begin order);
   /// The attempt under way once more (BootAnswer::again), counted durably. Errors: conflict.
   Task<Result<std::shared_ptr<const Attempt>>> again(MachineId machine, std::string client);
@@ -152,6 +155,7 @@ class HostBook {
   Entry* find(const MachineId& machine) const;
   Entry* find_token(std::string_view token) const;
   HostView view(const Entry& entry) const;
+  bool elsewhere(const HostRecord& record) const;
   Entry& add(HostRecord record);
   void index();
   void forget(const std::string& key, Transaction& writes);
@@ -161,7 +165,7 @@ class HostBook {
   bool adopt_unknown(const HostSpec& spec, Transaction& writes);
   void open_attempts();
   Result<void> open_site();
-  void keep_site(const DesiredState& desired, Transaction& writes);
+  void keep_site(const DesiredState& desired, const std::string& agent, Transaction& writes);
   void leave_site(const std::string& next, Transaction& writes);
   Seconds uptime() const;
   Seconds passed_since(const HostRecord& record) const;
@@ -188,7 +192,8 @@ class HostBook {
   LogLimit phases_{1000, Milliseconds(100)}, stranger_phases_{1000, Milliseconds(100)};
   SiteFacts site_;
   std::uint32_t site_installs_max_ = 0;
-  bool site_kept_ = false;  ///< on the disk as it is here
+  bool orders_elsewhere_ = false;  ///< another agent of the site carries them out
+  bool site_kept_ = false;         ///< on the disk as it is here
   /// Keys of records that could not be read: what became of their machines' orders is not known.
   std::set<std::string, std::less<>> lost_;
   SteadyTime last_tick_;

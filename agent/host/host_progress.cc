@@ -77,6 +77,9 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::begin(Begin order) {
                        boot_answer(entry->record.install, settings_.install) == BootAnswer::start;
   if (!order.by_menu && !ordered)
     co_return fail(Errc::conflict, "machine {}: no install was ordered", attempt->mac);
+  if (entry != nullptr && elsewhere(entry->record))
+    co_return fail(Errc::conflict, "machine {}: another agent of the site is to install it",
+                   attempt->mac);
   if (const bool stranger = entry == nullptr || entry->record.spec.name.empty();
       stranger && strangers_of(order.client, entry) >= kStrangersPerClient)
     co_return fail(Errc::exhausted, "client {}: {} unknown machines install from there already",

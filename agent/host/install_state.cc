@@ -80,7 +80,18 @@ bool take_order(InstallState& state, std::uint64_t order, std::uint64_t used) {
   return state != before;
 }
 
-void arm(InstallState& state) {
+bool leave_orders(InstallState& state, std::uint64_t used) {
+  const InstallState before = state;
+  state.used = std::max(state.used, used);
+  const bool due = state.ordered || state.phase == InstallPhase::armed;
+  if (due && state.on_site) return state != before;
+  if (due) disarm(state);
+  state.order = std::max(state.begun, state.used);
+  return state != before;
+}
+
+void arm(InstallState& state, std::uint64_t order) {
+  state.order = std::max(state.order, order);
   state.on_site = true;
   state.ordered = true;
   rearm(state);

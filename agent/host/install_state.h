@@ -86,8 +86,12 @@ void take_baseline(InstallState& state, std::uint64_t used);
 /// An order from the centre, and up to which one its orders are known to be used up: an order that
 /// another agent carried out meanwhile is no longer due. True if anything changed.
 bool take_order(InstallState& state, std::uint64_t order, std::uint64_t used = 0);
-/// An order on the spot, without a number.
-void arm(InstallState& state);
+/// Orders from the centre are another agent's to carry out: none is due here any more, and one that
+/// nobody has begun stays new, for the day it is ours. True if anything changed.
+bool leave_orders(InstallState& state, std::uint64_t used);
+/// An order on the spot, without a number. It takes the place of those from the centre up to
+/// `order`, whoever was to carry them out.
+void arm(InstallState& state, std::uint64_t order = 0);
 /// An order given while an attempt was under way is due once that is over. True if the machine is
 /// now armed.
 bool rearm(InstallState& state);

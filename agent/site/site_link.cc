@@ -130,7 +130,8 @@ LinkCallbacks SiteLink::callbacks() {
 }
 
 Task<void> SiteLink::apply(std::shared_ptr<const DesiredState> desired) {
-  auto applied = co_await parts_.hosts.apply(*desired);
+  const std::string name = agent_.substr(agent_.find('/') + 1);
+  auto applied = co_await parts_.hosts.apply(*desired, name);
   if (!applied) {
     log::error("agent.apply_failed", log::kv("desired", desired->number),
                log::kv("error", applied.error().what));

@@ -37,7 +37,7 @@ void raise_to(Counter& counter, std::uint64_t total) {
   if (more > 0) counter.Increment(more);
 }
 
-constexpr std::size_t kWhys = static_cast<std::size_t>(dhcp::Why::too_long) + 1;
+constexpr std::size_t kWhys = static_cast<std::size_t>(dhcp::Why::elsewhere) + 1;
 
 struct DhcpFigures {
   explicit DhcpFigures(Figures figures)

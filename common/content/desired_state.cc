@@ -91,6 +91,7 @@ Bytes encode_desired_state(const DesiredState& state) {
   for (const HostSpec& host : state.hosts) root["hosts"].push_back(to_json(host));
   root["limits"] = {{"wan_bytes_per_second", state.limits.wan_bytes_per_second},
                     {"installs_at_once_max", state.limits.installs_at_once_max}};
+  if (!state.orders_agent.empty()) root["orders_agent"] = state.orders_agent;
   return json::dump(root);
 }
 
@@ -112,6 +113,7 @@ Result<DesiredState> decode_desired_state(ByteView document) {
   state.limits.wan_bytes_per_second = limits.number("wan_bytes_per_second", UINT64_MAX);
   state.limits.installs_at_once_max =
       static_cast<std::uint32_t>(limits.number("installs_at_once_max", kInstallsAtOnceMax));
+  state.orders_agent = root.name_or_empty("orders_agent");
   if (!fault.any()) check_unique(state, fault);
   if (fault.any()) return prefix("desired state", fault.error());
   return state;

@@ -56,6 +56,9 @@ struct DesiredState {
   Variables variables;          ///< of the site
   std::vector<HostSpec> hosts;
   SiteLimits limits;
+  /// Name, at the site, of the one agent that carries out the install orders; the others leave
+  /// their machines to it. Empty (an older controller): every agent does.
+  std::string orders_agent;
   bool operator==(const DesiredState&) const = default;
 };
 

@@ -73,9 +73,10 @@ class Fleet final : public ReportSink {
   void on_report(const AgentReport& report) override;
   void on_hosts(const std::string& site, const std::vector<HostReport>& hosts) override;
   /// An agent that lost its memory knows no longer which of its orders it carried out: those it
-  /// had taken count as used up, before it hears of them again.
+  /// had taken count as used up, before it hears of them again. Sees to it that one agent of the
+  /// site, enrolled and not revoked, carries out its orders (DesiredState::orders_agent).
   void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) override;
-  /// The same for an agent that is not to come back, and its last report goes.
+  /// The same for an agent that is not to come back; its last report goes.
   void forget_agent(const std::string& agent);
   /// Writes down which orders are used up, as agents reported them since the last call. Blocks;
   /// called often. What could not be written is tried again with the next call.
@@ -95,6 +96,8 @@ class Fleet final : public ReportSink {
   Result<Desired> load_desired(std::string_view site) const;
   Result<void> put_desired(Transaction& transaction, Desired before, DesiredState next) const;
   void orders_lost(const AgentReport& report, std::uint64_t held);
+  void look_at_orders_agent(const std::string& site);
+  Result<void> choose_orders_agent(const std::string& site);
   Result<void> settle_site(const std::string& site,
                            const std::map<std::string, std::uint64_t>& used);
   template <class Change>

@@ -1,16 +1,34 @@
-// Which orders are used up, as the agents report it: what keeps an agent without a memory, or the
-// second one of a site, from installing a finished machine once more.
+// Which orders are used up, as the agents report it, and which agent of a site carries them out:
+// what keeps an agent without a memory, or the second one of a site, from installing a finished
+// machine once more.
 #include <algorithm>
 #include <utility>
 
 #include "common/base/log.h"
 #include "controller/fleet/fleet.h"
+#include "controller/pki/enrol.h"
 
 namespace farboot {
 namespace {
 
 /// Names of one site's machines that are remembered: those it has, and as many that it had.
 constexpr std::size_t kNamesMax = 2 * kHostsPerSiteMax;
+
+/// Names of the site's agents that may come, in the order they were enrolled.
+Result<std::vector<std::string>> agents_of(const StateStore& state, const std::string& site) {
+  const auto entries = state.scan("agent/" + site + "/");
+  if (!entries) return entries.error();
+  std::vector<std::pair<WallTime, std::string>> enrolled;
+  for (const StateEntry& entry : *entries) {
+    auto agent = decode_agent_record(entry.value);
+    if (!agent) return agent.error();
+    if (!agent->revoked) enrolled.emplace_back(agent->enrolled, std::move(agent->name));
+  }
+  std::sort(enrolled.begin(), enrolled.end());
+  std::vector<std::string> names;
+  for (auto& [time, name] : enrolled) names.push_back(std::move(name));
+  return names;
+}
 
 }  // namespace
 
@@ -36,13 +54,57 @@ void Fleet::on_hosts(const std::string& site, const std::vector<HostReport>& hos
 
 void Fleet::on_hello(const std::string& agent, const std::string& site, std::uint64_t held) {
   const auto last = reports_.agent(agent);
-  if (!last || last->report.site != site || held >= last->report.desired_number) return;
-  orders_lost(last->report, held);
+  if (last && last->report.site == site && held < last->report.desired_number)
+    orders_lost(last->report, held);
+  look_at_orders_agent(site);
 }
 
 void Fleet::forget_agent(const std::string& agent) {
   if (const auto last = reports_.agent(agent)) orders_lost(last->report, 0);
   reports_.forget(agent);
+  look_at_orders_agent(agent.substr(0, agent.find('/')));
+}
+
+void Fleet::look_at_orders_agent(const std::string& site) {
+  const auto chosen = choose_orders_agent(site);
+  if (!chosen)
+    log::error("fleet.orders_agent_not_kept", log::kv("site", site),
+               log::kv("error", chosen.error().what));
+}
+
+/// The one it has, as long as that may come; else the oldest of the others. What the former one
+/// had taken is used up before the next one hears that the orders are its own.
+Result<void> Fleet::choose_orders_agent(const std::string& site) {
+  for (int attempt = 0; attempt < kCommitAttemptsMax; ++attempt) {
+    const auto agents = agents_of(state_, site);
+    if (!agents) return agents.error();
+    auto before = load_desired(site);
+    if (!before) return before.error();
+    const std::string former = before->state.orders_agent;
+    const bool stays = std::find(agents->begin(), agents->end(), former) != agents->end();
+    if (before->revision == 0 || agents->empty() || stays) return {};
+    if (const auto last = reports_.agent(site + "/" + former); last) {
+      orders_lost(last->report, 0);
+      reports_.forget(last->report.agent);
+      continue;
+    }
+    if (const auto settled = settle_orders(); !settled) return settled.error();
+    before = load_desired(site);
+    if (!before) return before.error();
+    DesiredState next = before->state;
+    next.orders_agent = agents->front();
+    Transaction transaction;
+    const auto put = put_desired(transaction, std::move(*before), std::move(next));
+    if (!put) return put.error();
+    const auto done = state_.commit(transaction);
+    if (!done && done.error().code != Errc::conflict) return done.error();
+    if (!done) continue;
+    log::info("fleet.orders_agent", log::kv("site", site), log::kv("agent", agents->front()),
+              log::kv("former", former));
+    changed_.notify();
+    return {};
+  }
+  return fail(Errc::conflict, "site {}: others keep changing it", site);
 }
 
 void Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {

@@ -39,6 +39,7 @@ void AgentStream::send(v1::ControllerMessage message) {
   {
     const std::lock_guard lock(mutex_);
     if (finished_) return;
+    welcomed_ = true;
     full = waiting_.size() >= kWaitingMax;
     if (!full) put(std::move(shared));
   }
@@ -47,8 +48,10 @@ void AgentStream::send(v1::ControllerMessage message) {
 
 void AgentStream::send_state(std::uint64_t revision, const std::vector<SharedMessage>& messages) {
   const std::lock_guard lock(mutex_);
-  if (finished_ || revision < state_revision_) return;
+  if (finished_ || !welcomed_ || revision < state_revision_) return;
+  if (revision == state_revision_ && messages.size() <= state_messages_) return;
   state_revision_ = revision;
+  state_messages_ = messages.size();
   const auto first_waiting = waiting_.empty() ? waiting_.end() : waiting_.begin() + 1;
   waiting_.erase(std::remove_if(first_waiting, waiting_.end(),
                                 [](const SharedMessage& message) {

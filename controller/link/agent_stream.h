@@ -51,8 +51,9 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
   /// Thread-safe. Nothing is sent after finish().
   void send(v1::ControllerMessage message);
-  /// A desired state and its offers: take the place of those that still wait. Ignored if one of a
-  /// later `revision` was given already: two threads may have looked at different moments.
+  /// A desired state and its offers: take the place of those that still wait. Ignored before the
+  /// welcome was sent (who sends it looks again then), and if one of a later `revision` was given
+  /// already, or as much of this one: two threads may have looked at different moments.
   void send_state(std::uint64_t revision, const std::vector<SharedMessage>& messages);
   /// Thread-safe, harmless twice: the first status counts. What is being written goes out before
   /// it; what waits does not.
@@ -86,7 +87,9 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
   std::mutex mutex_;                   ///< below
   std::deque<SharedMessage> waiting_;  ///< the first one is being written
+  bool welcomed_ = false;
   std::uint64_t state_revision_ = 0;
+  std::size_t state_messages_ = 0;  ///< sent of that revision
   bool finished_ = false;
   std::optional<grpc::Status> last_word_;  ///< to follow the message being written
 };

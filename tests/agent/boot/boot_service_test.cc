@@ -37,6 +37,18 @@ TEST_F(BootServiceTest, InstallsAnArmedHostOnceThenBootsItsDisk) {
 
 /// An operator renames a variable in the site and in the kickstart: until the rollout is there, the
 /// site serves the old kickstart.
+TEST_F(BootServiceTest, GivesAHostThatAnotherAgentInstallsItsDisk) {
+  DesiredState desired = lyon({web1()});
+  desired.orders_agent = "pi2";
+  ASSERT_TRUE(bench->run(bench->book->apply(desired, "pi1")));
+  const std::string own = script();
+  EXPECT_FALSE(installs_now(own));
+  EXPECT_TRUE(own.ends_with("\nexit 1\n")) << own;
+  const auto chosen = choose("centos7", machine());
+  ASSERT_TRUE(chosen);
+  EXPECT_FALSE(installs_now(*chosen));
+}
+
 TEST_F(BootServiceTest, WritesTheLegacyStyleAsTheOldGuidesDo) {
   Release release = testing::centos_release(7, bench->put_tree(10));
   release.entries[0].args_style = "legacy";

@@ -17,11 +17,12 @@ class DecideBoot : public ::testing::Test {
                         .release = has_release ? &release : nullptr,
                         .buildarch = buildarch,
                         .installs_running = running,
-                        .installs_max = 4});
+                        .installs_max = 4,
+                        .elsewhere = elsewhere});
   }
   BootKind kind() const { return decide().kind; }
 
-  bool named = true, has_release = true;
+  bool named = true, has_release = true, elsewhere = false;
   HostSpec host = testing::web1();
   InstallState install;
   InstallLimits limits;
@@ -61,6 +62,15 @@ TEST_F(DecideBoot, GivesAnAssignedHostItsDiskUnlessOrdered) {
   EXPECT_FALSE(decide().begins);
   host.entry.clear();
   EXPECT_EQ(kind(), BootKind::menu);
+}
+
+TEST_F(DecideBoot, GivesAHostThatAnotherAgentInstallsItsDisk) {
+  elsewhere = true;
+  host.entry = "shell";
+  EXPECT_EQ(kind(), BootKind::local_disk);
+  host.entry.clear();
+  EXPECT_EQ(kind(), BootKind::local_disk);
+  EXPECT_FALSE(decide().ends);
 }
 
 TEST_F(DecideBoot, LetsAnOrderedInstallWaitForItsRelease) {

@@ -345,6 +345,18 @@ TEST(DhcpPolicy, AnswersOnlyWhatIsAllowedIfThereIsAList) {
   EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::denied) << "denied comes first";
 }
 
+TEST(DhcpPolicy, LeavesMachinesToTheAgentThatIsToInstallThem) {
+  Policy policy;
+  policy.elsewhere = [](const Mac& mac, const std::string& uuid) {
+    return mac == *Mac::parse("52:54:00:00:00:02") ||
+           uuid == "34124d56-cdab-0100-1111-2222deadbeef";
+  };
+  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::elsewhere);
+  EXPECT_EQ(silent(answer_to("edk2_x64_4011_request", policy)), Why::elsewhere);
+  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::elsewhere) << "by its UUID";
+  EXPECT_EQ(silent(answer_to("qemu_bios_ipxe_discover", policy)), std::nullopt);
+}
+
 TEST(DhcpPolicy, ReadsMacsAndTheirBeginnings) {
   EXPECT_EQ(mac_beginning("52:54:00"), (Bytes{0x52, 0x54, 0x00}));
   EXPECT_EQ(mac_beginning("DC-A6"), (Bytes{0xdc, 0xa6}));

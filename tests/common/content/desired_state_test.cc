@@ -47,6 +47,17 @@ TEST(DesiredState, TellsNoOrdersUsedUpFromNotKnown) {
             "05d3ddc3b2c5fd6fcc84615a204df20665491adcdfd2baf6f0bb62d5adbcb0fc");
 }
 
+/// Documents of before there was one are the same bytes; an agent may read either.
+TEST(DesiredState, NamesTheAgentThatCarriesOutOrdersIfThereIsOne) {
+  DesiredState state = sample_desired_state();
+  state.orders_agent = "pi2";
+  const Bytes bytes = encode_desired_state(state);
+  EXPECT_THAT(std::string(as_text(bytes)), HasSubstr(R"("orders_agent":"pi2")"));
+  EXPECT_EQ(decode_desired_state(bytes)->orders_agent, "pi2");
+  EXPECT_THAT(refusal([](DesiredState& s) { s.orders_agent = "../pi1"; }),
+              HasSubstr("$.orders_agent"));
+}
+
 TEST(DesiredState, RefusesEveryTruncation) {
   const Bytes bytes = encode_desired_state(sample_desired_state());
   for (std::size_t size = 0; size < bytes.size(); ++size)

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "controller/fleet/fleet.h"
+#include "controller/pki/enrol.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/site_bench.h"
 
@@ -28,7 +29,7 @@ class Pi {
     fleet_.on_connected(id_, "lyon");
     const auto desired = fleet_.desired("lyon");
     ASSERT_TRUE(desired);
-    ASSERT_TRUE(bench_->run(bench_->book->apply(*desired)));
+    ASSERT_TRUE(bench_->run(bench_->book->apply(*desired, id_.substr(id_.find('/') + 1))));
     held_ = desired->number;
     report();
   }
@@ -68,6 +69,7 @@ class Pi {
   BootAnswer answer() const {
     return boot_answer(bench_->book->look(kMachine).install, bench_->book->limits());
   }
+  bool elsewhere() const { return bench_->book->look(kMachine).elsewhere; }
 
  private:
   void start() {
@@ -98,6 +100,21 @@ class OrdersTest : public ::testing::Test {
     ASSERT_TRUE(fleet.put_site(transaction, merge_site(Site{}, wish)));
     ASSERT_TRUE(state.commit(transaction));
   }
+
+  /// As Enrolment keeps it.
+  void enrol(const std::string& name) {
+    clock.advance(Seconds(60));
+    put({.id = "lyon/" + name, .site = "lyon", .name = name, .enrolled = clock.wall()});
+  }
+  void revoke(const std::string& name) {
+    put({.id = "lyon/" + name, .site = "lyon", .name = name, .revoked = true});
+    fleet.forget_agent("lyon/" + name);
+  }
+  void put(const AgentRecord& agent) {
+    ASSERT_TRUE(state.put("agent/" + agent.id, encode_agent_record(agent)));
+  }
+  std::string owner() { return fleet.desired("lyon")->orders_agent; }
+  std::uint64_t number() { return fleet.desired("lyon")->number; }
 
   MemoryState state;
   FakeClock clock;
@@ -146,6 +163,82 @@ TEST_F(OrdersTest, ASecondAgentOfTheSiteDoesNotInstallWhatTheFirstDid) {
   Pi third(fleet, "lyon/pi3");
   third.connect();
   EXPECT_EQ(third.answer(), BootAnswer::nothing) << "added later";
+}
+
+TEST_F(OrdersTest, OneAgentCarriesThemOutAlsoWhileTheLineIsCut) {
+  enrol("pi2");
+  enrol("pi1");
+  Pi younger(fleet, "lyon/pi1");
+  Pi older(fleet, "lyon/pi2");
+  younger.connect();
+  EXPECT_EQ(owner(), "pi2") << "enrolled first";
+  older.connect();
+  EXPECT_EQ(older.answer(), BootAnswer::start);
+  EXPECT_EQ(younger.answer(), BootAnswer::nothing);
+  older.boot();
+  older.finish();
+  EXPECT_EQ(younger.answer(), BootAnswer::nothing) << "it has heard nothing of it";
+  EXPECT_TRUE(younger.elsewhere());
+  older.report();
+  younger.connect();
+  EXPECT_FALSE(younger.elsewhere());
+}
+
+TEST_F(OrdersTest, KeepTheirAgentWhoeverComes) {
+  enrol("pi2");
+  Pi first(fleet, "lyon/pi2");
+  first.connect();
+  const std::uint64_t signed_before = number();
+  enrol("pi1");
+  Pi second(fleet, "lyon/pi1");
+  second.connect();
+  first.connect();
+  EXPECT_EQ(owner(), "pi2");
+  EXPECT_EQ(number(), signed_before);
+}
+
+TEST_F(OrdersTest, PassToTheNextAgentWhenTheirsIsRevoked) {
+  enrol("pi1");
+  enrol("pi2");
+  enrol("pi3");
+  Pi first(fleet, "lyon/pi1");
+  Pi next(fleet, "lyon/pi2");
+  first.connect();
+  next.connect();
+  first.boot();
+  first.finish();
+  revoke("pi1");
+  EXPECT_EQ(owner(), "pi2");
+  next.connect();
+  EXPECT_EQ(next.answer(), BootAnswer::nothing) << "pi1 may have carried it out unheard";
+  EXPECT_FALSE(next.elsewhere());
+  ASSERT_TRUE(fleet.order_install("lyon", "web1"));
+  next.connect();
+  EXPECT_EQ(next.answer(), BootAnswer::start);
+}
+
+TEST_F(OrdersTest, ThatTheRevokedAgentNeverHeardOfAreTheNextOnes) {
+  enrol("pi1");
+  enrol("pi2");
+  Pi first(fleet, "lyon/pi1");
+  first.connect();
+  ASSERT_TRUE(fleet.order_install("lyon", "web1"));
+  revoke("pi1");
+  Pi next(fleet, "lyon/pi2");
+  next.connect();
+  EXPECT_EQ(next.answer(), BootAnswer::start);
+}
+
+TEST_F(OrdersTest, PassOnAlsoIfTheControllerDiedBeforeItCouldSayBySigning) {
+  enrol("pi1");
+  enrol("pi2");
+  Pi first(fleet, "lyon/pi1");
+  first.connect();
+  put({.id = "lyon/pi1", .site = "lyon", .name = "pi1", .revoked = true});
+  Pi next(fleet, "lyon/pi2");
+  next.connect();
+  EXPECT_EQ(owner(), "pi2");
+  EXPECT_EQ(next.answer(), BootAnswer::nothing) << "pi1 had taken it";
 }
 
 TEST_F(OrdersTest, ANewSitesFirstAgentCarriesOutWhatWaitedForIt) {
