@@ -1,6 +1,7 @@
 #include "agent/host/host_book.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "agent/host/host_entry.h"
@@ -368,10 +369,15 @@ Task<Result<void>> HostBook::arm(std::string host) {
 }
 
 std::vector<HostStatus> HostBook::hosts() const {
-  std::vector<HostStatus> out;
-  for (const auto& [key, entry] : entries_)
-    if (entry->record.wanted || entry->record.install.attempts > 0)
-      out.push_back(status_of(entry->record));
+  std::vector<HostStatus> out, others;
+  for (const auto& [key, entry] : entries_) {
+    const HostRecord& record = entry->record;
+    if (record.wanted) out.push_back(status_of(record));
+    if (!record.wanted && record.install.attempts > 0) others.push_back(status_of(record));
+  }
+  std::stable_sort(others.begin(), others.end(),
+                   [](const HostStatus& a, const HostStatus& b) { return a.since > b.since; });
+  std::move(others.begin(), others.end(), std::back_inserter(out));
   return out;
 }
 

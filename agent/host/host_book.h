@@ -140,7 +140,8 @@ class HostBook {
   /// Durable when it returns. Errors: not_found.
   Task<Result<void>> report(std::string token, Report what, std::string detail);
 
-  /// Machines with something to tell, by name: all that were named, and those that installed.
+  /// Machines with something to tell: all that the operator named, by name, then others that
+  /// installed, the newest first. A report may have no room for the last ones.
   std::vector<HostStatus> hosts() const;
   /// Addresses of those that install now, by MAC.
   std::map<std::string, std::string> clients() const;

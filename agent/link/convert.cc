@@ -21,15 +21,17 @@ v1::TransferStep to_proto(SyncStep step) {
 
 /// protobuf wants UTF-8; machines and installers send what they like. The largest report stays
 /// within kMessageBytesMax.
-std::string clean(const std::string& text) { return text_from_proto(text, kReportTextMax); }
+std::string clean(const std::string& text, std::size_t bytes_max) {
+  return text_from_proto(text, bytes_max);
+}
 
 void fill(const HostStatus& status, v1::HostReport* out) {
-  out->set_host(clean(status.host));
-  out->set_mac(clean(status.mac));
+  out->set_host(clean(status.host, kHostTextMax));
+  out->set_mac(clean(status.mac, kHostTextMax));
   out->set_state(std::string(to_string(status.phase)));
-  out->set_entry(clean(status.entry));
+  out->set_entry(clean(status.entry, kHostTextMax));
   out->set_percent(status.percent);
-  out->set_detail(clean(status.detail));
+  out->set_detail(clean(status.detail, kHostDetailMax));
   out->set_since_ms(farboot::to_proto_ms(status.since));
   out->set_release(status.release);
   out->set_install_order(status.order);
@@ -81,7 +83,7 @@ v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint
   report.set_wan_bytes(status.wan_bytes);
   report.set_disk_free_bytes(free_bytes);
   report.set_rotten_chunks(status.rotten_chunks);
-  report.set_error(clean(status.error));
+  report.set_error(clean(status.error, kReportTextMax));
   report.set_version(settings.version);
   report.set_dhcp_mode(settings.dhcp_mode);
   if (status.ready_proof)

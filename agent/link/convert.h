@@ -11,8 +11,10 @@ namespace farboot {
 
 inline constexpr std::size_t kManifestsMax = 4096;  ///< in an offer
 inline constexpr std::size_t kEventsPerBatch = 256;
-inline constexpr std::size_t kHostsPerReport = 4096;
+/// All that a site may name (kHostsPerSiteMax of the controller), and some of its strangers.
+inline constexpr std::size_t kHostsPerReport = 12'288;
 inline constexpr std::size_t kReportTextMax = 1024;  ///< bytes of one text in a report or event
+inline constexpr std::size_t kHostDetailMax = 512, kHostTextMax = 256;  ///< likewise, of a machine
 inline constexpr std::uint32_t kLinkProtocol = 1;
 
 /// Errors: invalid.

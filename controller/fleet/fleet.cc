@@ -19,6 +19,19 @@ Result<Site> read_site(const StateEntry& entry) {
   return std::move(*site);
 }
 
+/// Notes which orders are new in the desired state that follows `before`.
+void number_orders(Site& site, const DesiredState& before) {
+  std::map<std::string_view, std::uint64_t> ordered;
+  for (const HostSpec& host : before.hosts) ordered[host.name] = host.install_order;
+  for (const HostSpec& host : site.hosts) {
+    if (host.install_order == 0) continue;
+    const auto was = ordered.find(host.name);
+    const bool fresh = was == ordered.end() ? !site.ordered_in.contains(host.name)
+                                            : was->second < host.install_order;
+    if (fresh) site.ordered_in[host.name] = before.number + 1;
+  }
+}
+
 }  // namespace
 
 Result<std::vector<Site>> Fleet::sites() const {
@@ -103,8 +116,10 @@ Result<void> Fleet::put_site(Transaction& transaction, const Site& site) const {
     if (!stored) return stored.error();
     if (*stored == site) return {};
   }
+  Site numbered = site;
+  number_orders(numbered, before->state);
   transaction.expect(site_key(site.name), site.revision)
-      .put(site_key(site.name), encode_site(site));
+      .put(site_key(site.name), encode_site(numbered));
   return put_desired(transaction, *before, std::move(next));
 }
 

@@ -2,6 +2,7 @@
 // what keeps an agent without a memory, or the second one of a site, from installing a finished
 // machine once more.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/log.h"
@@ -107,15 +108,30 @@ Result<void> Fleet::choose_orders_agent(const std::string& site) {
   return fail(Errc::conflict, "site {}: others keep changing it", site);
 }
 
+/// Also of a machine that its report does not list: it had heard of every order in the desired
+/// state it held, if it was the one to carry them out.
 void Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {
   std::vector<HostReport> taken = report.hosts;
-  std::size_t open = 0;
+  std::set<std::string> open;
   for (HostReport& host : taken) {
-    open += host.install_order > host.install_used ? 1 : 0;
+    if (host.install_order > host.install_used) open.insert(host.host);
     host.install_used = std::max(host.install_used, host.install_order);
   }
+  const auto site = this->site(report.site);
+  const auto desired = this->desired(report.site);
+  const bool owner = desired && (desired->orders_agent.empty() ||
+                                 report.site + "/" + desired->orders_agent == report.agent);
+  if (site && owner) {
+    for (const HostSpec& host : site->hosts) {
+      const auto number = site->ordered_in.find(host.name);
+      if (number != site->ordered_in.end() && number->second > report.desired_number) continue;
+      if (host.install_order <= host.install_done.value_or(0)) continue;
+      open.insert(host.name);
+      taken.push_back({.host = host.name, .install_used = host.install_order});
+    }
+  }
   log::warn("fleet.agent_forgot", log::kv("agent", report.agent), log::kv("held", held),
-            log::kv("reported", report.desired_number), log::kv("orders", open));
+            log::kv("reported", report.desired_number), log::kv("orders", open.size()));
   on_hosts(report.site, taken);
   static_cast<void>(settle_orders());  // logged; tried again with the next look
 }

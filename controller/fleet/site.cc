@@ -217,6 +217,7 @@ std::string encode_site(const Site& site) {
   for (const HostSpec& host : site.hosts) object["hosts"].push_back(host_json(host));
   object["orders"] = site.orders;
   object["done"] = site.done;
+  object["ordered_in"] = site.ordered_in;
   return write_record(std::move(object), kFormat);
 }
 
@@ -233,6 +234,7 @@ Result<Site> decode_site(std::string_view name, std::string_view record) {
   for (const Json& host : array_at(*object, "hosts")) site.hosts.push_back(host_from(host));
   site.orders = numbers_at(*object, "orders");
   site.done = numbers_at(*object, "done");
+  site.ordered_in = numbers_at(*object, "ordered_in");
   for (HostSpec& host : site.hosts) look_up_done(site, host);
   return site;
 }

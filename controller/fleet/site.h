@@ -43,6 +43,9 @@ struct Site {
   /// By host name: orders up to this one are used up (HostSpec::install_done). Kept for names that
   /// are gone, as the orders are. Not there: not known, the host was ordered by an older version.
   std::map<std::string, std::uint64_t> done;
+  /// By host name: number of the desired state that its newest order was given in. Not there: it
+  /// was given by an older version.
+  std::map<std::string, std::uint64_t> ordered_in;
   std::uint64_t revision = 0;  ///< of the record in the store; 0: not stored yet
 
   const HostSpec* host(std::string_view name) const;

@@ -11,7 +11,7 @@
 
 namespace farboot {
 
-inline constexpr std::size_t kReportHostsMax = 4096;
+inline constexpr std::size_t kReportHostsMax = 12'288;
 inline constexpr std::size_t kReportTextBytesMax = 1024;
 inline constexpr std::size_t kEventDetailBytesMax = 4096;
 inline constexpr std::size_t kEventsInBatchMax = 256;

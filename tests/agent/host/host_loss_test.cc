@@ -224,5 +224,18 @@ TEST_F(HostBookTest, DoesNotExpireAnInstallByASetClock) {
   EXPECT_LE(book().look(kWeb1).install.age, Seconds(2 * 3600));
 }
 
+/// Their MACs sort before every name.
+TEST_F(HostBookTest, TellsOfNamedMachinesBeforeStrangersOfNewStrangersFirst) {
+  apply({web1()});
+  for (const char* mac : {"52:54:00:00:00:97", "52:54:00:00:00:98", "52:54:00:00:00:96"}) {
+    ASSERT_TRUE(begin({mac, "", ""}, true));
+    bench->clock.pass(Seconds(60));
+  }
+  std::vector<std::string> told;
+  for (const HostStatus& host : book().hosts())
+    told.push_back(host.host.substr(host.host.size() - 2));
+  EXPECT_EQ(told, (std::vector<std::string>{"b1", "96", "98", "97"}));
+}
+
 }  // namespace
 }  // namespace farboot

@@ -105,6 +105,19 @@ TEST_F(FleetTest, CountsTheOrdersOfAnAgentThatForgotAsUsedUp) {
   EXPECT_EQ(done(), 2u) << "revoked: it may carry it out and never be heard";
 }
 
+TEST_F(FleetTest, CountsOrdersThatTheLostAgentHadHeardOfAsUsedUpListedOrNot) {
+  put(lyon());
+  AgentReport report = report_of("lyon/pi1", {.host = "52:54:00:00:00:99", .state = "done"});
+  report.desired_number = fleet_.desired("lyon")->number;
+  fleet_.on_report(report);
+  fleet_.on_hello("lyon/pi1", "lyon", 0);
+  EXPECT_EQ(done(), 1u) << "its report had no room for web1";
+  fleet_.on_report(report);
+  EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
+  fleet_.forget_agent("lyon/pi1");
+  EXPECT_EQ(done(), 1u) << "given in a desired state that it never held";
+}
+
 TEST_F(FleetTest, KnowsOfARemovedSiteWhichOrdersAreUsedUp) {
   put(lyon());
   fleet_.on_hosts("lyon", {{.host = "web1", .install_used = 1}});
