@@ -63,6 +63,7 @@ v1::Hello hello_of(const SyncStatus& status, const AgentLinkSettings& settings) 
   hello.set_protocol(kLinkProtocol);
   hello.set_version(settings.version);
   hello.set_desired_number(status.desired_number);
+  hello.set_desired_digest(to_proto(status.desired_digest));
   for (const auto& release : {status.active, status.previous, status.staged})
     if (release) hello.add_releases(to_proto(*release));
   return hello;

@@ -45,8 +45,9 @@ Result<void> Sync::open() {
     if (state) {
       shared_.with([&](Shared& shared) {
         shared.desired = *state;
-        shared.desired_document = std::move(*document);
         shared.status.desired_number = (*state)->number;
+        shared.status.desired_digest = document->digest();
+        shared.desired_document = std::move(*document);
       });
     } else {
       // Enrolled anew at another site, say: the next state that comes takes its place.
@@ -93,6 +94,7 @@ Result<bool> Sync::accept(const SignedDocument& document) {
     shared.desired = *state;
     shared.desired_document = document;
     shared.status.desired_number = (*state)->number;
+    shared.status.desired_digest = document.digest();
     std::erase_if(shared.offers,
                   [&](const auto& offer) { return !names(shared.desired.get(), offer.first); });
   });

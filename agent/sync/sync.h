@@ -58,6 +58,7 @@ struct SyncHooks {
 /// What the controller and the operator are told. A copy.
 struct SyncStatus {
   std::uint64_t desired_number = 0;
+  std::optional<Digest> desired_digest;  ///< of its document
   std::optional<Digest> active, previous, staged;
   SyncStep step = SyncStep::idle;
   std::optional<Digest> release;  ///< the transfer's

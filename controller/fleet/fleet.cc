@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "common/base/log.h"
 #include "controller/fleet/removed_site.h"
 
 namespace farboot {
 namespace {
 
 constexpr std::string_view kSitePrefix = "site/";
+/// Desired states that a site is signed while a copy of the controller is kept: an agent that says
+/// it is further ahead lies.
+constexpr std::uint64_t kNumbersAheadMax = 1'000'000;
 
 std::string site_key(std::string_view site) { return std::string(kSitePrefix) + std::string(site); }
 std::string desired_key(std::string_view site) { return "desired/" + std::string(site); }
@@ -67,6 +71,7 @@ Result<Fleet::Desired> Fleet::load_desired(std::string_view site) const {
   if (!state) return prefix(fmt::format("desired state of {}", site), state.error());
   desired.state = std::move(*state);
   desired.revision = (*entry)->revision;
+  desired.digest = document->digest();
   return desired;
 }
 
@@ -78,16 +83,21 @@ Result<DesiredState> Fleet::desired(std::string_view site) const {
   return std::move(desired->state);
 }
 
-/// Writes `next` as the successor of `before`, signed, unless it says the same. Nothing is signed
-/// that cannot be read back: neither we nor an agent could ever get past it again.
+/// Writes `next` as the successor of `before`, signed, unless it says the same.
 Result<void> Fleet::put_desired(Transaction& transaction, Desired before, DesiredState next) const {
   next.number = before.state.number;
   next.issued = before.state.issued;
+  if (before.revision == 0 || next != before.state)
+    return sign_desired(transaction, before, std::move(next));
+  transaction.expect(desired_key(next.site), before.revision);
+  return {};
+}
+
+/// Nothing is signed that cannot be read back: neither we nor an agent could ever get past it
+/// again.
+Result<void> Fleet::sign_desired(Transaction& transaction, const Desired& before,
+                                 DesiredState next) const {
   const std::string key = desired_key(next.site);
-  if (before.revision != 0 && next == before.state) {
-    transaction.expect(key, before.revision);
-    return {};
-  }
   next.number = before.state.number + 1;
   next.issued = std::chrono::floor<Seconds>(clock_.wall());
   Bytes bytes = encode_desired_state(next);
@@ -150,6 +160,33 @@ Result<void> Fleet::order_releases(Transaction& transaction, std::string_view si
   next.serve = releases.serve;
   transaction.expect(site_key(site), exists->revision);
   return put_desired(transaction, *before, std::move(next));
+}
+
+Result<void> Fleet::sign_above(const std::string& agent, const std::string& site,
+                               const HeldState& held) {
+  for (int attempt = 0; attempt < kCommitAttemptsMax; ++attempt) {
+    auto before = load_desired(site);
+    if (!before) return before.error();
+    const std::uint64_t ours = before->state.number;
+    const bool other = held.document && before->digest && *held.document != *before->digest;
+    if (before->revision == 0 || held.number < ours || (held.number == ours && !other)) return {};
+    if (held.number - ours > kNumbersAheadMax)
+      return fail(Errc::denied, "agent {}: says it holds desired state {}, ours is {}", agent,
+                  held.number, ours);
+    const DesiredState next = before->state;
+    before->state.number = held.number;
+    Transaction transaction;
+    const auto put = sign_desired(transaction, *before, next);
+    if (!put) return put.error();
+    const auto done = state_.commit(transaction);
+    if (!done && done.error().code == Errc::conflict) continue;
+    if (!done) return done.error();
+    log::warn("fleet.signed_above", log::kv("agent", agent), log::kv("held", held.number),
+              log::kv("ours", ours));
+    changed_.notify();
+    return {};
+  }
+  return fail(Errc::conflict, "site {}: others keep changing it", site);
 }
 
 /// `change(site)` returns the host it changed; committed, and tried again if the site changed

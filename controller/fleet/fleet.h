@@ -74,8 +74,10 @@ class Fleet final : public ReportSink {
   void on_hosts(const std::string& site, const std::vector<HostReport>& hosts) override;
   /// An agent that lost its memory knows no longer which of its orders it carried out: those it
   /// had taken count as used up, before it hears of them again. Sees to it that one agent of the
-  /// site, enrolled and not revoked, carries out its orders (DesiredState::orders_agent).
-  void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) override;
+  /// site, enrolled and not revoked, carries out its orders (DesiredState::orders_agent). What an
+  /// agent would refuse because it holds a newer state, or another of that number, is signed anew
+  /// above it: this controller was put back from an older copy.
+  void on_hello(const std::string& agent, const std::string& site, const HeldState& held) override;
   /// The same for an agent that is not to come back; its last report goes.
   void forget_agent(const std::string& agent);
   /// Writes down which orders are used up, as agents reported them since the last call. Blocks;
@@ -92,9 +94,13 @@ class Fleet final : public ReportSink {
   struct Desired {
     DesiredState state;
     std::uint64_t revision = 0;  ///< 0: none stored yet
+    std::optional<Digest> digest;
   };
   Result<Desired> load_desired(std::string_view site) const;
   Result<void> put_desired(Transaction& transaction, Desired before, DesiredState next) const;
+  Result<void> sign_desired(Transaction& transaction, const Desired& before,
+                            DesiredState next) const;
+  Result<void> sign_above(const std::string& agent, const std::string& site, const HeldState& held);
   void orders_lost(const AgentReport& report, std::uint64_t held);
   void look_at_orders_agent(const std::string& site);
   Result<void> choose_orders_agent(const std::string& site);

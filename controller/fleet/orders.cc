@@ -53,10 +53,14 @@ void Fleet::on_hosts(const std::string& site, const std::vector<HostReport>& hos
   });
 }
 
-void Fleet::on_hello(const std::string& agent, const std::string& site, std::uint64_t held) {
+void Fleet::on_hello(const std::string& agent, const std::string& site, const HeldState& held) {
   const auto last = reports_.agent(agent);
-  if (last && last->report.site == site && held < last->report.desired_number)
-    orders_lost(last->report, held);
+  if (last && last->report.site == site && held.number < last->report.desired_number)
+    orders_lost(last->report, held.number);
+  const auto above = sign_above(agent, site, held);
+  if (!above)
+    log::error("fleet.not_signed_above", log::kv("agent", agent),
+               log::kv("error", above.error().what));
   look_at_orders_agent(site);
 }
 

@@ -53,13 +53,19 @@ struct AgentReport {
   std::vector<HostReport> hosts;
 };
 
+/// The newest desired state that an agent holds, as it says when it comes.
+struct HeldState {
+  std::uint64_t number = 0;        ///< 0: none
+  std::optional<Digest> document;  ///< none: not told
+};
+
 /// Who wants to hear of it. Called on gRPC's threads; must be quick and thread-safe.
 class ReportSink {
  public:
   virtual ~ReportSink() = default;
-  /// An agent is about to be told what is desired; it holds desired state `held` (0: none). May
-  /// write to the store.
-  virtual void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) = 0;
+  /// An agent is about to be told what is desired. May write to the store.
+  virtual void on_hello(const std::string& agent, const std::string& site,
+                        const HeldState& held) = 0;
   virtual void on_connected(const std::string& agent, const std::string& site) = 0;
   virtual void on_disconnected(const std::string& agent) = 0;
   virtual void on_report(const AgentReport& report) = 0;

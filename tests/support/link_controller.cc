@@ -92,7 +92,7 @@ class SinkTap final : public ReportSink {
   using Tap = std::function<void(const AgentReport&)>;
   SinkTap(Fleet& fleet, Guarded<Tap>& before_report)
       : fleet_(fleet), before_report_(before_report) {}
-  void on_hello(const std::string& agent, const std::string& site, std::uint64_t held) override {
+  void on_hello(const std::string& agent, const std::string& site, const HeldState& held) override {
     fleet_.on_hello(agent, site, held);
   }
   void on_connected(const std::string& agent, const std::string& site) override {

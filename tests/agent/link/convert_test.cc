@@ -189,6 +189,7 @@ TEST_F(OfferConvert, RefusesADocumentOfAnotherKindOrShape) {
 TEST(LinkConvert, HelloTellsWhatIsHere) {
   SyncStatus status;
   status.desired_number = 4;
+  status.desired_digest = kTwo;
   status.active = kOne;
   status.previous = kTwo;
   AgentLinkSettings settings;
@@ -197,6 +198,7 @@ TEST(LinkConvert, HelloTellsWhatIsHere) {
   EXPECT_EQ(hello.protocol(), 1U);
   EXPECT_EQ(hello.version(), "0.1.0");
   EXPECT_EQ(hello.desired_number(), 4U);
+  EXPECT_EQ(*digest_from_proto(hello.desired_digest()), kTwo);
   ASSERT_EQ(hello.releases_size(), 2);
   EXPECT_EQ(*digest_from_proto(hello.releases(0)), kOne);
 }

@@ -169,6 +169,21 @@ TEST_F(LinkTest, ComesBackToAControllerThatWasStartedAgainOnItsPort) {
   EXPECT_TRUE(eventually([&] { return agent_.serves(next) && reported_active(next); }));
 }
 
+TEST_F(LinkTest, FollowsAControllerThatWasPutBackFromAnOlderCopy) {
+  const Digest first = controller_.add_release(3), second = controller_.add_release(3);
+  controller_.order("lyon", {}, first);
+  enrol();
+  bring_up();
+  ASSERT_TRUE(eventually([&] { return reported_active(first); }));
+  const std::string copy = (*controller_.state->get("desired/lyon"))->value;
+  controller_.order("lyon", {}, second);
+  ASSERT_TRUE(eventually([&] { return reported_active(second); }));
+  ASSERT_TRUE(controller_.state->put("desired/lyon", copy));
+  ASSERT_TRUE(eventually([&] { return agent_.link->status().sync.refused_documents == 1; }));
+  agent_.restart();
+  EXPECT_TRUE(eventually([&] { return agent_.serves(first) && reported_active(first); }));
+}
+
 TEST_F(LinkTest, StartsWithoutAControllerAndServesWhatItHolds) {
   const Digest release = controller_.add_release(3);
   controller_.order("lyon", {}, release);

@@ -93,11 +93,11 @@ TEST_F(FleetTest, CountsTheOrdersOfAnAgentThatForgotAsUsedUp) {
   put(lyon());
   const HostReport armed{.host = "web1", .state = "armed", .install_order = 1};
   fleet_.on_report(report_of("lyon/pi1", armed));
-  fleet_.on_hello("lyon/pi1", "lyon", 3);
+  fleet_.on_hello("lyon/pi1", "lyon", {3, {}});
   EXPECT_EQ(done(), 0u) << "it remembers";
-  fleet_.on_hello("lyon/pi2", "lyon", 0);
+  fleet_.on_hello("lyon/pi2", "lyon", {0, {}});
   EXPECT_EQ(done(), 0u) << "another one, never seen before";
-  fleet_.on_hello("lyon/pi1", "lyon", 0);
+  fleet_.on_hello("lyon/pi1", "lyon", {0, {}});
   EXPECT_EQ(done(), 1u) << "it may have carried it out while nobody could hear of it";
   EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
   fleet_.on_report(report_of("lyon/pi1", {.host = "web1", .state = "armed", .install_order = 2}));
@@ -110,12 +110,34 @@ TEST_F(FleetTest, CountsOrdersThatTheLostAgentHadHeardOfAsUsedUpListedOrNot) {
   AgentReport report = report_of("lyon/pi1", {.host = "52:54:00:00:00:99", .state = "done"});
   report.desired_number = fleet_.desired("lyon")->number;
   fleet_.on_report(report);
-  fleet_.on_hello("lyon/pi1", "lyon", 0);
+  fleet_.on_hello("lyon/pi1", "lyon", {0, {}});
   EXPECT_EQ(done(), 1u) << "its report had no room for web1";
   fleet_.on_report(report);
   EXPECT_EQ(fleet_.order_install("lyon", "web1")->install_order, 2u);
   fleet_.forget_agent("lyon/pi1");
   EXPECT_EQ(done(), 1u) << "given in a desired state that it never held";
+}
+
+TEST_F(FleetTest, SignsAboveWhatAnAgentHoldsAfterItWasPutBackFromAnOlderCopy) {
+  put(lyon());
+  const DesiredState before = *fleet_.desired("lyon");
+  const HeldState same{before.number, stored().digest()};
+  fleet_.on_hello("lyon/pi1", "lyon", {before.number, {}});
+  fleet_.on_hello("lyon/pi1", "lyon", same);
+  EXPECT_EQ(fleet_.desired("lyon")->number, before.number) << "nothing is wrong";
+  fleet_.on_hello("lyon/pi1", "lyon", {before.number + 8, sha256({})});
+  DesiredState above = *fleet_.desired("lyon");
+  EXPECT_EQ(above.number, before.number + 9);
+  ASSERT_TRUE(key_.verify_key().verify(DocumentKind::desired_state, stored()));
+  fleet_.on_hello("lyon/pi2", "lyon", {above.number, sha256({})});
+  EXPECT_EQ(fleet_.desired("lyon")->number, above.number + 1) << "another one of that number";
+  above.number = before.number;
+  above.issued = before.issued;
+  EXPECT_EQ(above, before) << "the same content";
+  const auto number = fleet_.desired("lyon")->number;
+  fleet_.on_hello("lyon/pi1", "lyon", {number + 1'000'001, {}});
+  fleet_.on_hello("lyon/pi1", "lyon", {UINT64_MAX, {}});
+  EXPECT_EQ(fleet_.desired("lyon")->number, number) << "it lies";
 }
 
 TEST_F(FleetTest, KnowsOfARemovedSiteWhichOrdersAreUsedUp) {

@@ -25,7 +25,7 @@ class Pi {
 
   /// Hello, what is desired, and a report.
   void connect() {
-    fleet_.on_hello(id_, "lyon", held_);
+    fleet_.on_hello(id_, "lyon", {held_, {}});
     fleet_.on_connected(id_, "lyon");
     const auto desired = fleet_.desired("lyon");
     ASSERT_TRUE(desired);
