@@ -66,12 +66,7 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
         break;
       }
       const auto taken = host_.sync.accept(*document);  // a refusal is logged and counted there
-      // It is sent once on each connection: what could not be written is asked for by a new one.
-      if (!taken && taken.error().code == Errc::unavailable) context_.TryCancel();
-      if (!taken || !*taken) break;
-      host_.desired(host_.sync.desired());
-      if (!host_.sync.still_wanted()) upstream_->cancel();
-      host_.report.raise();
+      if (taken && *taken && !host_.sync.still_wanted()) upstream_->cancel();
       break;
     }
     case v1::ControllerMessage::kOffer: {

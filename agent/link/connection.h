@@ -29,7 +29,6 @@ struct ConnectionHost {
   /// The controller has answered: `upstream` works from now on.
   const std::function<void(const WelcomeTerms& terms, std::shared_ptr<GrpcUpstream> upstream)>
       connected;
-  const std::function<void(std::shared_ptr<const DesiredState>)> desired;
   /// Time to look whether the certificate wants renewal.
   const std::function<void(v1::Link::Stub& stub, WallTime controller_time)> renew;
 };

@@ -90,6 +90,10 @@ SyncHooks Link::State::hooks() {
   };
   out.trees_in_use = [this] { return on_loop([this] { return parts.catalog.trees_in_use(); }); };
   out.changed = [this] { report.raise(); };
+  out.taken = [this](std::shared_ptr<const DesiredState> desired) {
+    post_desired(std::move(desired));
+    report.raise();
+  };
   out.woken = [this] { work_due.raise(); };
   return out;
 }
@@ -181,7 +185,6 @@ Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
         log::info("link.up", log::kv("controller", identity.address));
         work_due.raise();
       },
-      [this](std::shared_ptr<const DesiredState> desired) { post_desired(std::move(desired)); },
       [this](v1::Link::Stub& stub, WallTime now) { renew(stub, now); }};
   const auto connection = std::make_shared<LinkConnection>(host, *channel);
   shared.with([&](Shared& held) { held.connection = connection; });

@@ -71,39 +71,69 @@ Result<bool> Sync::accept(const SignedDocument& document) {
   };
   auto state = checked_state(parts_, document);
   if (!state) return refused(state.error());
-  const auto [held, same] = shared_.with([&](const Shared& shared) {
-    return std::pair(shared.desired,
-                     shared.desired && shared.desired_document.document == document.document);
+  const std::lock_guard one_writer(taking_);
+  const auto [held, durable] = shared_.with([](const Shared& shared) {
+    return shared.unwritten.state ? std::pair(shared.unwritten, false)
+                                  : std::pair(Told{shared.desired, shared.desired_document}, true);
   });
-  if (same) return false;
-  if (held && (*state)->number < held->number)
+  const bool same = held.state && held.document.document == document.document;
+  if (same && durable) return false;
+  if (held.state && (*state)->number < held.state->number)
     return refused(fail(Errc::denied, "desired state {}: older than {}, which is held",
-                        (*state)->number, held->number));
-  if (held && (*state)->number == held->number)
+                        (*state)->number, held.state->number));
+  if (held.state && !same && (*state)->number == held.state->number)
     return refused(
         fail(Errc::denied, "desired state {}: there are two of that number", (*state)->number));
-  const Bytes stored = encode_signed(document);
+  auto taken = take({*state, document});
+  if (!taken) return taken.error();
+  return true;
+}
+
+/// What could not be written stays in memory and is told; each step tries again.
+Result<void> Sync::take(const Told& told) {
+  const std::uint64_t number = told.state->number;
+  const Bytes stored = encode_signed(told.document);
   auto kept = parts_.state.put(std::string(kDesiredKey), std::string(as_text(stored)));
   if (!kept) {
-    log::error("sync.desired_not_kept", log::kv("number", (*state)->number),
+    Error error =
+        fail(Errc::unavailable, "desired state {}: not kept: {}", number, kept.error().what);
+    const bool first = shared_.with([&](Shared& shared) {
+      const bool known = shared.unwritten.state && shared.unwritten.state->number == number;
+      shared.unwritten = told;
+      shared.unwritten_error = error.what;
+      return !known;
+    });
+    if (!first) return error;
+    log::error("sync.desired_not_kept", log::kv("number", number),
                log::kv("error", kept.error().what));
-    return fail(Errc::unavailable, "desired state {}: not kept: {}", (*state)->number,
-                kept.error().what);
+    if (hooks_.changed) hooks_.changed();
+    wake();
+    return error;
   }
   shared_.with([&](Shared& shared) {
-    shared.desired = *state;
-    shared.desired_document = document;
-    shared.status.desired_number = (*state)->number;
-    shared.status.desired_digest = document.digest();
+    shared.desired = told.state;
+    shared.desired_document = told.document;
+    shared.unwritten = {};
+    shared.unwritten_error.clear();
+    shared.status.desired_number = number;
+    shared.status.desired_digest = told.document.digest();
     std::erase_if(shared.offers,
-                  [&](const auto& offer) { return !names(shared.desired.get(), offer.first); });
+                  [&](const auto& offer) { return !names(told.state.get(), offer.first); });
   });
-  log::info("sync.desired", log::kv("number", (*state)->number),
-            log::kv("serve", (*state)->serve ? (*state)->serve->short_hex() : "-"),
-            log::kv("stage", (*state)->stage ? (*state)->stage->short_hex() : "-"),
-            log::kv("hosts", (*state)->hosts.size()));
+  const DesiredState& state = *told.state;
+  log::info("sync.desired", log::kv("number", number),
+            log::kv("serve", state.serve ? state.serve->short_hex() : "-"),
+            log::kv("stage", state.stage ? state.stage->short_hex() : "-"),
+            log::kv("hosts", state.hosts.size()));
+  if (hooks_.taken) hooks_.taken(told.state);
   wake();
-  return true;
+  return {};
+}
+
+Result<void> Sync::take_unwritten() {
+  const std::lock_guard one_writer(taking_);
+  const Told told = shared_.with([](const Shared& shared) { return shared.unwritten; });
+  return told.state ? take(told) : Result<void>();
 }
 
 Result<void> Sync::offer(Offer offer) {
@@ -121,7 +151,9 @@ Result<void> Sync::offer(Offer offer) {
                         release->number));
   const Digest digest = offer.release.digest();
   const bool taken = shared_.with([&](Shared& shared) {
-    if (!names(shared.desired.get(), digest) || shared.offers.size() >= kOffersMax) return false;
+    const bool named =
+        names(shared.desired.get(), digest) || names(shared.unwritten.state.get(), digest);
+    if (!named || shared.offers.size() >= kOffersMax) return false;
     shared.offers[digest] = std::make_shared<const Offer>(std::move(offer));
     return true;
   });

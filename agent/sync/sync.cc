@@ -54,7 +54,11 @@ void Sync::mended(std::uint64_t to) {
 }
 
 SyncStatus Sync::status() const {
-  return shared_.with([](const Shared& shared) { return shared.status; });
+  return shared_.with([](const Shared& shared) {
+    SyncStatus status = shared.status;
+    if (shared.unwritten.state) status.error = shared.unwritten_error;
+    return status;
+  });
 }
 
 bool Sync::wanted() { return still_wanted(); }
@@ -140,6 +144,8 @@ Result<Held> Sync::look() {
 }
 
 Sync::Outcome Sync::step(Upstream* upstream) {
+  // Until it is durable, what was desired before goes on.
+  const auto taken = take_unwritten();
   auto held = look();
   if (!held) return failed(held.error());
   const auto desired = this->desired();
@@ -163,6 +169,7 @@ Sync::Outcome Sync::step(Upstream* upstream) {
   });
   if (auto after = look(); !after) return failed(after.error());
   if (outcome.kind != Outcome::Kind::rest && hooks_.changed) hooks_.changed();
+  if (!taken && outcome.kind != Outcome::Kind::worked) return failed(taken.error());
   return outcome;
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -51,6 +52,8 @@ struct SyncHooks {
   std::function<std::optional<TreesInUse>()> trees_in_use;
   /// The status changed. Any thread.
   std::function<void()> changed;
+  /// A newer desired state is held and durable. Any thread, one at a time, in order. May be empty.
+  std::function<void(std::shared_ptr<const DesiredState>)> taken;
   /// There may be something to do: call step() again, end pause(). Any thread. May be empty.
   std::function<void()> woken;
 };
@@ -79,12 +82,12 @@ class Sync final : private TransferWatch {
   /// Errors: only if the state cannot be read.
   Result<void> open();
 
-  /// The newest desired state, verified; nullptr: none yet. Any thread.
+  /// The newest desired state that is durable, verified; nullptr: none yet. Any thread.
   std::shared_ptr<const DesiredState> desired() const;
 
   /// Takes a desired state: true if it is newer than what was held, durable then. Any thread.
   /// Errors: denied (not signed by our key, another site's, a downgrade, or another state of the
-  /// same number), invalid, unavailable (it could not be written, and must be sent again).
+  /// same number), invalid, unavailable (it could not be written; the steps try it again).
   Result<bool> accept(const SignedDocument& document);
   /// Remembers an offer that the desired state names. Any thread. Errors: denied, invalid,
   /// mismatch.
@@ -117,9 +120,16 @@ class Sync final : private TransferWatch {
   SyncStatus status() const;
 
  private:
+  /// A desired state, verified, and as it came.
+  struct Told {
+    std::shared_ptr<const DesiredState> state;  ///< nullptr: none
+    SignedDocument document;
+  };
   struct Shared {
     std::shared_ptr<const DesiredState> desired;
     SignedDocument desired_document;
+    Told unwritten;  ///< newer than `desired`; the disk took no write yet
+    std::string unwritten_error;
     std::map<Digest, std::shared_ptr<const Offer>> offers;
     std::optional<Digest> working_on;
     bool stopped = false;
@@ -135,6 +145,8 @@ class Sync final : private TransferWatch {
   void received(std::uint64_t wire_bytes) override;
   bool make_room(const std::vector<ChunkRef>& keep) override;
 
+  Result<void> take(const Told& told);
+  Result<void> take_unwritten();
   Result<Held> look();
   std::uint64_t damage() const;
   void mended(std::uint64_t to);
@@ -157,6 +169,7 @@ class Sync final : private TransferWatch {
   SyncParts parts_;
   SyncHooks hooks_;
   Guarded<Shared> shared_;
+  std::mutex taking_;  ///< one writer of desired/state at a time: accept() or step()
   // Of the step's thread only:
   std::map<Digest, SignedDocument> proofs_;
   SyncStep last_step_ = SyncStep::idle;

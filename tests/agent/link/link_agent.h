@@ -13,6 +13,7 @@
 #include "common/store/pack_store.h"
 #include "common/store/rocks_state.h"
 #include "tests/support/eventually.h"
+#include "tests/support/fallible_state.h"
 #include "tests/support/loop_thread.h"
 #include "tests/support/temp_folder.h"
 
@@ -58,13 +59,14 @@ class LinkAgent {
       const std::lock_guard lock(content_mutex_);
       content = std::move(opened);
     }
-    catalog = std::make_unique<Catalog>(*content, *state);
+    card = std::make_unique<testing::FallibleState>(*state);
+    catalog = std::make_unique<Catalog>(*content, *card);
     ASSERT_TRUE(catalog->open(&identity.verify_key));
     outbox_ = Outbox(system_clock());
     ASSERT_TRUE(outbox_.open(*state));
     loop_ = std::make_unique<LoopThread>();
     link =
-        std::make_unique<Link>(LinkParts{*content, *state, *catalog, loop_->loop(), system_clock()},
+        std::make_unique<Link>(LinkParts{*content, *card, *catalog, loop_->loop(), system_clock()},
                                std::move(identity), callbacks(), settings_);
     ASSERT_TRUE(link->open());
     link->start();
@@ -81,6 +83,7 @@ class LinkAgent {
       const std::lock_guard lock(content_mutex_);
       content.reset();
     }
+    card.reset();
     state.reset();
     database.reset();
   }
@@ -124,6 +127,7 @@ class LinkAgent {
   TempFolder folder;
   std::unique_ptr<Database> database;
   std::unique_ptr<RocksState> state;
+  std::unique_ptr<testing::FallibleState> card;  ///< how the link writes to `state`
   std::unique_ptr<PackStore> content;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Link> link;

@@ -315,6 +315,26 @@ TEST_F(LinkTest, ARevokedAgentHearsWhyAndServesOn) {
   EXPECT_TRUE(agent_.serves(release));
 }
 
+TEST_F(LinkTest, AnAgentWhoseDiskTakesNoWriteKeepsItsLinkAndSaysWhy) {
+  const Digest first = controller_.add_release(3), second = controller_.add_release(3);
+  controller_.order("lyon", {}, first);
+  enrol();
+  bring_up();
+  ASSERT_TRUE(eventually([&] { return reported_active(first); }));
+  const std::uint64_t number = controller_.fleet->desired("lyon")->number;
+  agent_.card->full = true;
+  controller_.order("lyon", {}, second);
+  ASSERT_TRUE(eventually([&] {
+    return controller_.report("lyon/pi1")->error.find("not kept: disk full") != std::string::npos;
+  }));
+  EXPECT_EQ(controller_.report("lyon/pi1")->desired_number, number) << "what is durable";
+  EXPECT_TRUE(agent_.serves(first));
+  agent_.card->full = false;
+  EXPECT_TRUE(eventually(
+      [&] { return reported_active(second) && controller_.report("lyon/pi1")->error.empty(); }));
+  EXPECT_EQ(controller_.counts().connects, 1U) << "on the stream it had";
+}
+
 TEST_F(LinkTest, ARottenChunkIsFetchedAgainWhileTheLinkIsUpAndReported) {
   const Digest release = controller_.add_release(20);
   controller_.order("lyon", {}, release);

@@ -62,6 +62,9 @@ struct Site {
     hooks.changed = [this] {
       if (on_changed) on_changed();
     };
+    hooks.taken = [this](const std::shared_ptr<const DesiredState>& desired) {
+      taken.push_back(desired->number);
+    };
     hooks.trees_in_use = [this] {
       return may_free ? std::optional(catalog->trees_in_use()) : std::nullopt;
     };
@@ -110,6 +113,7 @@ struct Site {
   Milliseconds paused{0};
   bool may_free = true;  ///< the loop answers which trees are in use
   std::function<void()> on_pause, on_changed;
+  std::vector<std::uint64_t> taken;  ///< numbers of the desired states that were told to the loop
 };
 
 }  // namespace farboot

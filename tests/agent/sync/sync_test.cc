@@ -365,17 +365,6 @@ TEST_F(SyncTest, WhatCameOfATransferThatWasGivenUpIsFreed) {
   EXPECT_EQ(site.store.usage()->payload_bytes, before);
 }
 
-TEST_F(SyncTest, ADesiredStateThatCouldNotBeWrittenIsNotHeld) {
-  Site site(centre_);
-  site.state.full = true;
-  auto accepted = site.sync->accept(centre_.desired(1, {}, one_));
-  ASSERT_FALSE(accepted);
-  EXPECT_EQ(accepted.error().code, Errc::unavailable) << "the link begins anew by this";
-  EXPECT_FALSE(site.sync->desired());
-  site.state.full = false;
-  EXPECT_TRUE(*site.sync->accept(centre_.desired(1, {}, one_)));
-}
-
 TEST_F(SyncTest, WhatRotsBeforeItIsProvenIsFetchedAgain) {
   Site site(centre_);
   FakeUpstream upstream(centre_.store, 1);
