@@ -14,13 +14,16 @@ namespace {
 constexpr Seconds kWelcomeTimeout{30};
 constexpr Seconds kEventAckTimeout{60};  // then they are sent again
 constexpr std::chrono::hours kCertificateCheck{12};
+/// A report on thousands of hosts takes a slow line minutes.
+constexpr int kUnreadTimes = 5;
 
 }  // namespace
 
 LinkConnection::LinkConnection(ConnectionHost& host, std::shared_ptr<grpc::Channel> channel)
     : host_(host),
       stub_(v1::Link::NewStub(channel)),
-      upstream_(std::make_shared<GrpcUpstream>(channel)) {}
+      upstream_(std::make_shared<GrpcUpstream>(channel, host.settings.silence)),
+      unread_(context_, kUnreadTimes * host.settings.silence) {}
 
 void LinkConnection::cancel() {
   context_.TryCancel();
@@ -41,11 +44,17 @@ Error LinkConnection::run() {
   }
   upstream_->close();
   const grpc::Status status = stream_->Finish();
+  if (unread_.ended()) return fail(Errc::unavailable, "the controller reads nothing any more");
   if (status.ok()) return fail(Errc::unavailable, "the controller ended the stream");
   return to_error(status);
 }
 
-bool LinkConnection::write(const v1::AgentMessage& message) { return stream_->Write(message); }
+bool LinkConnection::write(const v1::AgentMessage& message) {
+  unread_.waiting();
+  const bool written = stream_->Write(message);
+  unread_.heard();
+  return written;
+}
 
 void LinkConnection::receive(const v1::ControllerMessage& message) {
   switch (message.body_case()) {

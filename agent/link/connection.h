@@ -9,6 +9,7 @@
 
 #include "agent/link/convert.h"
 #include "agent/link/grpc_upstream.h"
+#include "agent/link/silence.h"
 #include "agent/link/wakeup.h"
 #include "common/rpc/credentials.h"
 #include "farboot/v1/link.grpc.pb.h"
@@ -53,6 +54,7 @@ class LinkConnection {
   std::unique_ptr<v1::Link::Stub> stub_;
   std::shared_ptr<GrpcUpstream> upstream_;
   grpc::ClientContext context_;
+  SilenceWatch unread_;  ///< a controller that reads nothing any more
   std::unique_ptr<grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>> stream_;
   Guarded<std::optional<WelcomeTerms>> terms_;
   SteadyTime welcomed_at_{};

@@ -1,8 +1,11 @@
 #include "agent/link/grpc_upstream.h"
 
+#include <algorithm>
+
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include "agent/link/silence.h"
 #include "common/base/log.h"
 #include "common/rpc/chunk_frame.h"
 #include "common/rpc/convert.h"
@@ -12,6 +15,9 @@
 namespace farboot {
 namespace {
 
+/// A frame of 1 MiB comes whole or not at all: on the slowest of lines it takes that many times as
+/// long as is waited at first.
+constexpr int kSilenceGrowsTo = 16;
 constexpr std::uint32_t kEncodings = 1u << v1::CHUNK_ENCODING_PLAIN | 1u << v1::CHUNK_ENCODING_ZSTD;
 
 /// Hands a frame's chunks on. A chunk that cannot even be decoded is as good as one that did not
@@ -40,7 +46,8 @@ Error closed() { return fail(Errc::unavailable, "the connection to the controlle
 
 }  // namespace
 
-GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel) : channel_(std::move(channel)) {}
+GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence)
+    : channel_(std::move(channel)), silence_max_(kSilenceGrowsTo * silence), silence_(silence) {}
 
 Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> want,
                                  const Take& take) {
@@ -56,10 +63,18 @@ Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> 
   request.set_want(to_proto(want));
   request.set_encodings(kEncodings);
   const auto stub = v1::Link::NewStub(channel_);
+  SilenceWatch silence(context, silence_);
+  silence.waiting();
   const auto reader = stub->FetchChunks(&context, request);
   Result<void> taken;
   v1::ChunkFrame frame;
-  while (taken && reader->Read(&frame)) taken = take_frame(frame, take);
+  const auto comes = [&] {
+    silence.waiting();
+    const bool came = reader->Read(&frame);
+    silence.heard();
+    return came;
+  };
+  while (taken && comes()) taken = take_frame(frame, take);
   if (!taken) {
     context.TryCancel();
     while (reader->Read(&frame)) {
@@ -71,6 +86,11 @@ Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> 
   if (!taken) return taken.error();
   if (status.ok()) return {};
   if (closed_) return closed();
+  if (silence.ended()) {
+    const auto waited = std::chrono::ceil<Seconds>(silence_);
+    silence_ = std::min(2 * silence_, silence_max_);
+    return fail(Errc::unavailable, "the controller sent nothing for {} s", waited.count());
+  }
   Error error = to_error(status);
   // A stream that the other side or the line broke off: not an order of ours.
   if (error.code == Errc::cancelled && !cancelled_) error.code = Errc::unavailable;

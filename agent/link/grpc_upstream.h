@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "agent/sync/upstream.h"
+#include "common/base/clock.h"
 
 namespace grpc {
 class Channel;
@@ -15,7 +16,8 @@ namespace farboot {
 
 class GrpcUpstream final : public Upstream {
  public:
-  explicit GrpcUpstream(std::shared_ptr<grpc::Channel> channel);
+  /// `silence`: how long nothing may come; each time nothing came, the next fetch waits longer.
+  GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence);
 
   Result<void> fetch(const Digest& release, std::span<const Digest> want,
                      const Take& take) override;
@@ -26,6 +28,8 @@ class GrpcUpstream final : public Upstream {
 
  private:
   std::shared_ptr<grpc::Channel> channel_;
+  const Milliseconds silence_max_;
+  Milliseconds silence_;  ///< of the next fetch; fetch()'s thread only
   std::mutex mutex_;
   grpc::ClientContext* running_ = nullptr;
   bool cancelled_ = false;  ///< the one that runs, by us

@@ -49,6 +49,7 @@ struct LinkCallbacks {
 struct AgentLinkSettings {
   BackoffLimits backoff;
   Milliseconds report_gap{1'000};   ///< changes are told at most this often
+  Milliseconds silence{60'000};     ///< of a call; after that it is ended and made again
   std::filesystem::path state_dir;  ///< renewed certificates go to its identity/
   std::string version;
   std::string dhcp_mode;

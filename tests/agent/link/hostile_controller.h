@@ -12,6 +12,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "agent/link/identity.h"
+#include "agent/link/wakeup.h"
 #include "common/base/guarded.h"
 #include "common/rpc/convert.h"
 #include "common/rpc/credentials.h"
@@ -48,6 +49,7 @@ class HostileController final : public v1::Link::Service {
     address_ = fmt::format("127.0.0.1:{}", port);
   }
   ~HostileController() override {
+    let_go.raise();
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();
   }
@@ -121,6 +123,11 @@ class HostileController final : public v1::Link::Service {
     return message;
   }
 
+  /// Says nothing, and does not end.
+  void hang() const { let_go.wait(0, std::chrono::hours(1)); }
+
+  std::atomic<bool> reads = true;  ///< what agents say after their hello
+  Wakeup let_go;                   ///< raised: calls that hang end
   MemoryStore store;
   SigningKey key = SigningKey::generate();
 
@@ -135,9 +142,10 @@ class HostileController final : public v1::Link::Service {
     welcome.mutable_welcome()->set_time_ms(to_proto_ms(clock_.wall()));
     stream->Write(welcome);
     for (const auto& next : script_.with([](auto& held) { return held; })) stream->Write(next);
-    while (stream->Read(&message))
+    while (reads && stream->Read(&message))
       if (message.has_report())
         reports_.with([&](auto& held) { held.push_back(message.report()); });
+    if (!reads) hang();
     return grpc::Status::OK;
   }
   grpc::Status FetchChunks(grpc::ServerContext*, const v1::FetchChunksRequest* request,

@@ -18,6 +18,7 @@ using ::testing::internal::GetCapturedStderr;
 
 class HostileTest : public ::testing::Test {
  protected:
+  explicit HostileTest(AgentLinkSettings settings = quick_link()) : agent_(std::move(settings)) {}
   void start(AgentIdentity identity) {
     agent_.start(std::move(identity));
     ASSERT_TRUE(eventually([&] { return agent_.link->status().connected; }));
@@ -257,6 +258,67 @@ TEST_F(HostileChunks, CancelledByTheOtherSideAreAnErrorAndNotAHotLoop) {
     seen = controller_.reports().size();
   }
   EXPECT_LT(fetches, 100);
+}
+
+AgentLinkSettings soon_tired_of_silence() {
+  AgentLinkSettings settings = quick_link();
+  settings.silence = Milliseconds(100);
+  settings.report_gap = Milliseconds(1);
+  return settings;
+}
+
+/// Calls that are taken and then neither go on nor end.
+class HostileSilence : public HostileTest {
+ protected:
+  HostileSilence() : HostileTest(soon_tired_of_silence()) {}
+};
+
+TEST_F(HostileSilence, OfAFetchDoesNotHoldTheWorker) {
+  const v1::Offer offer = controller_.make_offer(6);
+  const Digest release = controller_.digest_of(offer);
+  controller_.say({controller_.desired(1, release), controller_.message_of(offer)});
+  std::atomic<int> fetches{0};
+  controller_.on_fetch([&](const auto& request, auto& writer) {
+    const int nth = fetches++;
+    if (nth == 0) controller_.hang();
+    for (const Digest& id : *digests_from_proto(request.want(), 4096)) {
+      v1::ChunkFrame frame;
+      *frame.add_chunks() = controller_.chunk(id);
+      if (!writer.Write(frame)) break;
+      if (nth == 1) controller_.hang();  // now in the middle
+    }
+    return grpc::Status::OK;
+  });
+  start();
+  EXPECT_TRUE(eventually([&] { return agent_.serves(release); })) << sync().error;
+  EXPECT_GE(fetches, 3);
+}
+
+TEST_F(HostileSilence, OfAFetchIsReported) {
+  const v1::Offer offer = controller_.make_offer(1);
+  controller_.say(
+      {controller_.desired(1, controller_.digest_of(offer)), controller_.message_of(offer)});
+  controller_.on_fetch([&](const auto&, auto&) {
+    controller_.hang();
+    return grpc::Status::OK;
+  });
+  start();
+  EXPECT_TRUE(eventually([&] {
+    const auto reports = controller_.reports();
+    return !reports.empty() &&
+           reports.back().error().find("the controller sent nothing") != std::string::npos;
+  }));
+}
+
+TEST_F(HostileSilence, OfOneThatReadsNothingEndsTheStream) {
+  controller_.reads = false;
+  CaptureStderr();
+  agent_.start(controller_.identity());
+  EXPECT_TRUE(eventually([&] {
+    agent_.link->poke();
+    return controller_.hellos().size() >= 2;
+  }));
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("the controller reads nothing any more"));
 }
 
 TEST_F(HostileTest, KeepsItsCertificateWhenItIsGivenAnothers) {
