@@ -113,6 +113,10 @@ std::vector<HostEvent> Outbox::pending(std::size_t events_max) const {
 }
 
 void Outbox::acknowledge(std::uint64_t sequence, Transaction& writes) {
+  if (sequence > last_ && sequence - last_ > kAheadMax) {
+    log::warn("host.ack_refused", log::kv("ours", last_), log::kv("known", sequence));
+    return;
+  }
   if (sequence > last_) return renumber_above(sequence, writes);
   for (; !events_.empty() && events_.front().sequence <= sequence; events_.pop_front()) {
     writes.erase(key_of(events_.front().sequence));

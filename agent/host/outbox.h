@@ -45,6 +45,9 @@ class Outbox {
   void clear(Transaction& writes);
   /// The oldest `events_max`, in order.
   std::vector<HostEvent> pending(std::size_t events_max) const;
+  /// A controller that says it knows a number further ahead of ours than this is not believed: no
+  /// life of ours had so many events, and the numbers might run out.
+  static constexpr std::uint64_t kAheadMax = 1ull << 32;
   /// Drops all up to `sequence`. A number that was never given is of an earlier life whose state is
   /// lost: what waits is numbered anew behind it, or the controller would take it for known.
   void acknowledge(std::uint64_t sequence, Transaction& writes);

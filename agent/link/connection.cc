@@ -89,6 +89,12 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
     }
     case v1::ControllerMessage::kEventAck: {
       const std::uint64_t sequence = message.event_ack().sequence();
+      if (sequence > std::max(events_acked_.load(), events_sent_.load())) {
+        log::warn("link.message_malformed",
+                  log::kv("error", "an event that was never sent is acked"),
+                  log::kv("sequence", sequence));
+        break;
+      }
       events_acked_ = std::max(events_acked_.load(), sequence);
       host_.acknowledged(sequence);
       host_.report.raise();
@@ -103,7 +109,6 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
 /// Reports as things change, at most every report_gap, at least every heartbeat.
 void LinkConnection::tell() {
   const SteadyTime began = host_.clock.steady();
-  std::uint64_t events_sent_to = 0;
   SteadyTime events_sent_at{}, certificate_checked{};
   std::optional<SteadyTime> told;
   while (!ended_ && !host_.stopping()) {
@@ -125,14 +130,14 @@ void LinkConnection::tell() {
       host_.report.wait(host_.report.count(), left);  // changes gather meanwhile
       continue;
     }
-    if (!tell_once(events_sent_to, events_sent_at)) return;
+    if (!tell_once(events_sent_at)) return;
     told = host_.clock.steady();
     watch_certificate(certificate_checked);
     host_.report.wait(seen, terms->heartbeat);
   }
 }
 
-bool LinkConnection::tell_once(std::uint64_t& events_sent_to, SteadyTime& events_sent_at) {
+bool LinkConnection::tell_once(SteadyTime& events_sent_at) {
   auto site = host_.collect(kEventsPerBatch);
   if (!site) return false;
   const auto usage = host_.content.usage();
@@ -145,10 +150,10 @@ bool LinkConnection::tell_once(std::uint64_t& events_sent_to, SteadyTime& events
   const std::uint64_t acked = events_acked_;
   std::erase_if(site->events, [&](const HostEvent& event) { return event.sequence <= acked; });
   const SteadyTime now = host_.clock.steady();
-  const bool in_flight = events_sent_to > acked && now - events_sent_at < kEventAckTimeout;
+  const bool in_flight = events_sent_ > acked && now - events_sent_at < kEventAckTimeout;
   if (site->events.empty() || in_flight) return true;
   *message.mutable_events() = events_of(site->events);
-  events_sent_to = message.events().events(message.events().events_size() - 1).sequence();
+  events_sent_ = message.events().events(message.events().events_size() - 1).sequence();
   events_sent_at = now;
   return write(message);
 }

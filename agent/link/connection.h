@@ -46,7 +46,7 @@ class LinkConnection {
  private:
   void receive(const v1::ControllerMessage& message);
   void tell();
-  bool tell_once(std::uint64_t& events_sent_to, SteadyTime& events_sent_at);
+  bool tell_once(SteadyTime& events_sent_at);
   bool write(const v1::AgentMessage& message);
   void watch_certificate(SteadyTime& checked);
 
@@ -59,7 +59,7 @@ class LinkConnection {
   Guarded<std::optional<WelcomeTerms>> terms_;
   SteadyTime welcomed_at_{};
   std::atomic<bool> ended_{false};
-  std::atomic<std::uint64_t> events_acked_{0};
+  std::atomic<std::uint64_t> events_acked_{0}, events_sent_{0};  ///< up to these numbers
 };
 
 }  // namespace farboot

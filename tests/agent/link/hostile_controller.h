@@ -80,6 +80,10 @@ class HostileController final : public v1::Link::Service {
   std::vector<v1::Report> reports() {
     return reports_.with([](auto& held) { return held; });
   }
+  /// Sequence numbers, as they came.
+  std::vector<std::uint64_t> events() {
+    return events_.with([](auto& held) { return held; });
+  }
   std::vector<v1::Hello> hellos() {
     return hellos_.with([](auto& held) { return held; });
   }
@@ -126,8 +130,9 @@ class HostileController final : public v1::Link::Service {
   /// Says nothing, and does not end.
   void hang() const { let_go.wait(0, std::chrono::hours(1)); }
 
-  std::atomic<bool> reads = true;  ///< what agents say after their hello
-  Wakeup let_go;                   ///< raised: calls that hang end
+  std::atomic<std::uint64_t> event_acked = 0;  ///< as the welcome says
+  std::atomic<bool> reads = true;              ///< what agents say after their hello
+  Wakeup let_go;                               ///< raised: calls that hang end
   MemoryStore store;
   SigningKey key = SigningKey::generate();
 
@@ -139,12 +144,16 @@ class HostileController final : public v1::Link::Service {
     v1::ControllerMessage welcome;
     welcome.mutable_welcome()->set_protocol(1);
     welcome.mutable_welcome()->set_heartbeat_seconds(30);
+    welcome.mutable_welcome()->set_event_acked(event_acked);
     welcome.mutable_welcome()->set_time_ms(to_proto_ms(clock_.wall()));
     stream->Write(welcome);
     for (const auto& next : script_.with([](auto& held) { return held; })) stream->Write(next);
-    while (reads && stream->Read(&message))
+    while (reads && stream->Read(&message)) {
       if (message.has_report())
         reports_.with([&](auto& held) { held.push_back(message.report()); });
+      for (const v1::Event& event : message.events().events())
+        events_.with([&](auto& held) { held.push_back(event.sequence()); });
+    }
     if (!reads) hang();
     return grpc::Status::OK;
   }
@@ -169,6 +178,7 @@ class HostileController final : public v1::Link::Service {
   Guarded<std::string> certificate_;
   Guarded<std::vector<v1::Report>> reports_;
   Guarded<std::vector<v1::Hello>> hellos_;
+  Guarded<std::vector<std::uint64_t>> events_;
   std::atomic<int> renewals_{0};
   std::string address_;
   std::unique_ptr<grpc::Server> server_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 
 #include "common/rpc/chunk_frame.h"
 #include "tests/agent/link/hostile_controller.h"
@@ -12,7 +13,11 @@
 namespace farboot {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
 using ::testing::internal::CaptureStderr;
 using ::testing::internal::GetCapturedStderr;
 
@@ -112,6 +117,27 @@ TEST_F(HostileTest, RefusesAnOfferThatIsForgedOrNotOfItsRelease) {
        controller_.message_of(swapped), controller_.message_of(other_trees)},
       "event=sync.offer_refused");
   EXPECT_EQ(sync().refused_documents, 3U);
+}
+
+TEST_F(HostileTest, DoesNotBelieveAnAckOfEventsItNeverHad) {
+  constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+  v1::ControllerMessage ack;
+  ack.mutable_event_ack()->set_sequence(kLast);
+  controller_.say({ack});
+  start();
+  agent_.add_event("web1");
+  EXPECT_TRUE(eventually([&] { return !controller_.events().empty(); }))
+      << "it is told all the same";
+  agent_.stop();
+  controller_.say({});
+  controller_.event_acked = kLast;
+  start();
+  agent_.add_event("web2");
+  agent_.stop();
+  controller_.event_acked = 0;  // an honest one again
+  start();
+  EXPECT_TRUE(eventually([&] { return controller_.events().back() == 2; }));
+  EXPECT_THAT(controller_.events(), Each(AllOf(Ge(1U), Le(2U)))) << "numbered as before";
 }
 
 TEST_F(HostileTest, ComesAgainAfterAMessageOfAnySize) {
