@@ -25,10 +25,11 @@ class Kill(LabCase):
         self.stage = self.enterContext(self.make_stage())
         self.mark_agent = 0         # size of the agent's log when it last began from nothing
         self.kept = []              # per kill of the agent: (what was durable, size of the controller's log)
+        self.held_chunks = 0        # of all kills of the agent: durable then, and so not to be sent after it
 
     # ---- what is on the disk, and what was sent ----------------------------------------------------------------------------
     def durable(self):
-        """Digests the dead agent's store holds, read from its disk."""
+        """Digests the dead agent's store holds, read from a copy of its database: mending the log is the agent's own affair."""
         tool = self.stage.programs.path("farboot_state_edit")
         return set(programs.run([tool, self.stage.agent.database, "chunks"], self.stage.programs.environment).stdout.split())
 
@@ -55,7 +56,11 @@ class Kill(LabCase):
             done += 1
         wait_for("the transfer ends by itself", self.serving, 180)
         self.check_result()
-        print(f"{done} kills, {kills_in_transfer} of them while chunks were on their way, {rounds + 1} transfers finished")
+        print(f"{done} kills, {kills_in_transfer} of them while chunks were on their way, {rounds + 1} transfers finished, "
+              f"{self.held_chunks} chunks durable at kills of the agent")
+        # Else nothing was put to the test.
+        self.assertGreaterEqual(kills_in_transfer, self.kills / 2, "kills that hit a transfer")
+        self.assertGreater(self.held_chunks, 0, "chunks that were durable when the agent was killed")
 
     def kill_once(self, number):
         """One kill at a moment the seed picks; True if it hit a transfer. Both run again afterwards."""
@@ -72,7 +77,9 @@ class Kill(LabCase):
         else:
             stage.agent.daemon.kill()
             self.check_sent_once()
-            self.kept.append((self.durable(), stage.controller.daemon.log_size()))
+            held = self.durable()
+            self.held_chunks += len(held)
+            self.kept.append((held, stage.controller.daemon.log_size()))
             stage.agent.daemon.start()
         return hit
 

@@ -4,9 +4,14 @@
 //   farboot_state_edit FOLDER get KEY          value in hex
 //   farboot_state_edit FOLDER put KEY HEX      overwrites it
 //   farboot_state_edit FOLDER chunks           digests of the chunks held, one a line
+//
+// Who only looks, looks at a copy: to open a database is to mend its log, which is the daemon's to
+// do when it comes back after a kill.
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +19,7 @@
 #include "common/base/bytes.h"
 #include "common/store/database.h"
 #include "common/store/rocks_state.h"
+#include "tests/support/temp_folder.h"
 
 namespace farboot {
 namespace {
@@ -75,7 +81,17 @@ int put(StateStore& state, std::string_view key, std::string_view hex) {
 int run(int argc, char** argv) {
   if (argc < 3) return complain("FOLDER list|get|put|chunks …");
   const std::string_view verb = argv[2];
-  auto database = Database::open(argv[1]);
+  std::filesystem::path folder = argv[1];
+  std::optional<TempFolder> copy;
+  if (verb != "put") {
+    copy.emplace();
+    std::error_code error;
+    std::filesystem::copy(folder, copy->path() / "db", std::filesystem::copy_options::recursive,
+                          error);
+    if (error) return complain("the database cannot be copied: " + error.message());
+    folder = copy->path() / "db";
+  }
+  auto database = Database::open(folder.string());
   if (!database) return complain(database.error().what);
   if (verb == "chunks" && argc == 3) return print_chunks(**database);
   auto state = RocksState::open(**database);
