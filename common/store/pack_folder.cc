@@ -13,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kOpenPacksMax = 64;  ///< file descriptors kept, readers' own not counted
 constexpr std::string_view kSuffix = ".pack";
 constexpr std::size_t kNumberDigits = 8;
 
@@ -73,41 +72,25 @@ Result<std::vector<std::uint32_t>> PackFolder::numbers() const {
 }
 
 std::shared_ptr<PackFile> PackFolder::file_if_open(std::uint32_t number) const {
-  return opened_.with([&](auto& opened) -> std::shared_ptr<PackFile> {
-    for (auto it = opened.begin(); it != opened.end(); ++it) {
-      if (it->first != number) continue;
-      opened.splice(opened.begin(), opened, it);
-      return it->second;
-    }
-    return nullptr;
-  });
+  return opened_.find(number);
 }
 
 Result<std::shared_ptr<PackFile>> PackFolder::file(std::uint32_t number) const {
   if (auto known = file_if_open(number)) return known;
   auto file = PackFile::open(path_of(number));
   if (!file) return file.error();
-  opened_.with([&](auto& opened) {
-    opened.emplace_front(number, *file);
-    if (opened.size() > kOpenPacksMax) opened.pop_back();
-  });
+  OpenPacks::Gone gone = opened_.add(number, *file);
   // Removed meanwhile: do not keep its space.
   struct stat info = {};
-  if (::fstat((*file)->fd(), &info) == 0 && info.st_nlink == 0) {
-    opened_.with([&](auto& opened) {
-      opened.remove_if([&](const Opened& entry) { return entry.first == number; });
-    });
-  }
+  if (::fstat((*file)->fd(), &info) == 0 && info.st_nlink == 0)
+    gone.splice(gone.end(), opened_.remove(number));
   return *file;
 }
 
 Result<std::shared_ptr<PackFile>> PackFolder::create(std::uint32_t number) {
   auto file = PackFile::create(path_of(number));
   if (!file) return file.error();
-  opened_.with([&](auto& opened) {
-    opened.emplace_front(number, *file);
-    if (opened.size() > kOpenPacksMax) opened.pop_back();
-  });
+  const OpenPacks::Gone gone = opened_.add(number, *file);
   return *file;
 }
 
@@ -118,9 +101,7 @@ bool PackFolder::remove(std::uint32_t number) {
     const auto text = std::error_code(errno, std::generic_category()).message();
     log::warn("store.unlink_failed", log::kv("path", path), log::kv("error", text));
   }
-  opened_.with([&](auto& opened) {
-    opened.remove_if([&](const Opened& entry) { return entry.first == number; });
-  });
+  const OpenPacks::Gone closed = opened_.remove(number);
   return gone;
 }
 

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "common/base/guarded.h"
+#include "common/store/open_packs.h"
 #include "common/store/pack_file.h"
 
 namespace farboot {
@@ -42,13 +41,12 @@ class PackFolder {
  private:
   std::string path_of(std::uint32_t number) const;
 
-  using Opened = std::pair<std::uint32_t, std::shared_ptr<PackFile>>;
   class Lease;
   /// Number of leases by pack << 32 | offset.
   using Leases = Guarded<std::unordered_map<std::uint64_t, std::uint32_t>>;
 
   std::string path_;
-  mutable Guarded<std::list<Opened>> opened_;  ///< most recently used first
+  mutable OpenPacks opened_;
   std::shared_ptr<Leases> leases_;
 };
 
