@@ -49,8 +49,8 @@ std::uint64_t Sync::damage() const {
 }
 
 /// Damage that was told of since `to` was looked up stays to be mended.
-void Sync::mended(std::uint64_t to) {
-  shared_.with([to](Shared& shared) { shared.mended_to = std::max(shared.mended_to, to); });
+void Sync::mended(const Digest& release, std::uint64_t to) {
+  shared_.with([&](Shared& shared) { shared.mended_to[release] = to; });
 }
 
 SyncStatus Sync::status() const {
@@ -68,7 +68,9 @@ bool Sync::still_wanted() const {
     if (shared.stopped) return false;
     if (!shared.working_on || !shared.desired) return true;
     return shared.desired->serve == shared.working_on ||
-           shared.desired->stage == shared.working_on || shared.status.active == shared.working_on;
+           shared.desired->stage == shared.working_on ||
+           shared.status.active == shared.working_on ||
+           (shared.healing && shared.status.previous == shared.working_on);
   });
 }
 
@@ -130,7 +132,15 @@ Result<Held> Sync::look() {
   held.staged = digest_of(stored->staged);
   for (const auto& [digest, proof] : proofs_) held.proven.insert(digest);
   shared_.with([&](Shared& shared) {
-    held.active_damaged = shared.damage != shared.mended_to;
+    const auto damaged = [&](const std::optional<Digest>& release) {
+      return release && shared.mended_to[*release] != shared.damage;
+    };
+    held.active_damaged = damaged(held.active);
+    held.previous_damaged = damaged(held.previous);
+    std::erase_if(shared.mended_to, [&](const auto& mended) {
+      return mended.first != held.active && mended.first != held.previous &&
+             mended.first != held.staged;
+    });
     SyncStatus& status = shared.status;
     status.active = held.active;
     status.previous = held.previous;
@@ -154,7 +164,7 @@ Sync::Outcome Sync::step(Upstream* upstream) {
   Outcome outcome = act(action, upstream);
   if (action.kind == Action::Kind::heal && outcome.kind != Outcome::Kind::worked) {
     // What cannot be healed now must not hold up what can be done.
-    held->active_damaged = false;
+    held->active_damaged = held->previous_damaged = false;
     const Action next = next_action(desired ? *desired : DesiredState{}, *held);
     if (next.kind != Action::Kind::rest) outcome = act(next, upstream);
   }
@@ -182,6 +192,7 @@ Sync::Outcome Sync::act(const Action& action, Upstream* upstream) {
   }
   shared_.with([&](Shared& shared) {
     shared.working_on = action.release;
+    shared.healing = action.kind == Action::Kind::heal;
     shared.status.release = action.release;
   });
   rate_since_ = parts_.clock.steady();
@@ -197,7 +208,9 @@ Sync::Outcome Sync::act(const Action& action, Upstream* upstream) {
   if (outcome.kind == Outcome::Kind::failed && told)
     log::warn("sync.failed", log::kv("release", action.release.short_hex()),
               log::kv("error", outcome.error->what));
-  report(told ? outcome.error->what : std::string());
+  // That an install of yesterday may miss something says nothing of what the site should serve.
+  const bool of_old = action.kind == Action::Kind::heal && action.release != status().active;
+  report(told && !of_old ? outcome.error->what : std::string());
   return outcome;
 }
 
@@ -207,7 +220,7 @@ Sync::Outcome Sync::fetch_failed(const Error& error, bool linked) {
   return failed(error);
 }
 
-/// What clients read now has lost something, or a start looks whether it has.
+/// What clients read now, or began to read, has lost something; or a start looks whether it has.
 Sync::Outcome Sync::heal(const Digest& release, Upstream* upstream) {
   const std::uint64_t known_damage = damage();
   auto document = document_of(release);
@@ -230,10 +243,11 @@ Sync::Outcome Sync::heal(const Digest& release, Upstream* upstream) {
     log::warn("sync.not_healed", log::kv("release", release.short_hex()),
               log::kv("error", done.error().what));
   }
-  mended(known_damage);
+  mended(release, known_damage);
   if (done && done->fetched_chunks > 0) {
     log::info("sync.healed", log::kv("release", release.short_hex()),
               log::kv("chunks", done->fetched_chunks));
+    if (status().active != release) return {Outcome::Kind::worked, {}};
     auto snapshot = load_snapshot(parts_.content, **document);
     if (!snapshot) return failed(snapshot.error());
     hooks_.publish(std::move(*snapshot));
@@ -255,7 +269,6 @@ Sync::Outcome Sync::transfer(const Digest& release, Upstream* upstream) {
   const std::uint64_t known_damage = damage();
   auto done = Transfer(parts_.content, upstream, parts_.clock, *this).run(*job);
   if (!done) return fetch_failed(done.error(), upstream != nullptr);
-  read_back_ = std::pair(release, known_damage);
 
   const SignedDocument proof =
       make_ready_proof(parts_.key, parts_.agent, release, done->chunks, parts_.clock.wall());
@@ -267,6 +280,7 @@ Sync::Outcome Sync::transfer(const Digest& release, Upstream* upstream) {
   }
   auto kept = keep_proof(release, proof);
   if (!kept) return failed(kept.error());
+  mended(release, known_damage);  // all of it was read back
   log::info("sync.ready", log::kv("release", release.short_hex()), log::kv("number", job->number),
             log::kv("chunks", done->chunks.size()), log::kv("bytes", done->bytes),
             log::kv("fetched", done->fetched_chunks));
@@ -286,7 +300,6 @@ Sync::Outcome Sync::activate(const Digest& release) {
   log::info("sync.activate", log::kv("release", release.short_hex()),
             log::kv("number", (*snapshot)->release.number));
   hooks_.publish(std::move(*snapshot));
-  if (read_back_ && read_back_->first == release) mended(read_back_->second);
   return {Outcome::Kind::worked, {}};
 }
 

@@ -114,7 +114,7 @@ class Sync final : private TransferWatch {
   /// Ends a step under way, for good. Any thread.
   void stop();
   /// A chunk was found rotten and taken out (PackStoreOptions::on_quarantine): the next step
-  /// fetches what the active release lacks. Any thread; quick.
+  /// fetches what the active release lacks, and the one before. Any thread; quick.
   void damaged();
 
   SyncStatus status() const;
@@ -133,8 +133,9 @@ class Sync final : private TransferWatch {
     std::map<Digest, std::shared_ptr<const Offer>> offers;
     std::optional<Digest> working_on;
     bool stopped = false;
-    std::uint64_t damage = 1;     ///< times something may have been lost; once at each start
-    std::uint64_t mended_to = 0;  ///< of these, looked after
+    bool healing = false;      ///< that
+    std::uint64_t damage = 1;  ///< times something may have been lost; once at each start
+    std::map<Digest, std::uint64_t> mended_to;  ///< of these, looked after, by release
     SyncStatus status;
   };
 
@@ -149,7 +150,7 @@ class Sync final : private TransferWatch {
   Result<void> take_unwritten();
   Result<Held> look();
   std::uint64_t damage() const;
-  void mended(std::uint64_t to);
+  void mended(const Digest& release, std::uint64_t to);
   Outcome act(const Action& action, Upstream* upstream);
   Outcome heal(const Digest& release, Upstream* upstream);
   Outcome transfer(const Digest& release, Upstream* upstream);
@@ -173,7 +174,6 @@ class Sync final : private TransferWatch {
   // Of the step's thread only:
   std::map<Digest, SignedDocument> proofs_;
   SyncStep last_step_ = SyncStep::idle;
-  std::optional<std::pair<Digest, std::uint64_t>> read_back_;  ///< release, damage before that
   SteadyTime rate_since_{};
   std::uint64_t rate_bytes_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "controller/fleet/releases_before.h"
 #include "controller/fleet/removed_site.h"
 
 namespace farboot {
@@ -109,6 +110,10 @@ Result<void> Fleet::sign_desired(Transaction& transaction, const Desired& before
   const auto sound = decode_desired_state(bytes);
   if (!sound) return prefix(fmt::format("site {}", next.site), sound.error());
   const SignedDocument document = key_.sign(DocumentKind::desired_state, std::move(bytes));
+  if (next.serve != before.state.serve || next.stage != before.state.stage) {
+    const auto remembered = remember_releases(state_, transaction, before.state);
+    if (!remembered) return prefix(fmt::format("site {}", next.site), remembered.error());
+  }
   transaction.expect(key, before.revision).put(key, std::string(as_text(encode_signed(document))));
   return {};
 }

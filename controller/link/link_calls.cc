@@ -143,7 +143,7 @@ void LinkService::Impl::admit_fetch(const std::shared_ptr<ChunkStream>& stream,
 Result<void> LinkService::Impl::check_fetch(const AgentRecord& agent, const Want& want) {
   auto target = targets_.get(agent.site);
   if (!target) return target.error();
-  if (!*target || !(*target)->names(want.release))
+  if (!*target || !(*target)->named(want.release))
     return fail(Errc::denied, "release {} is not for site {}", want.release.short_hex(),
                 agent.site);
   auto content = contents_.get(want.release);

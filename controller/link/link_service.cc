@@ -144,7 +144,7 @@ Result<void> LinkService::Impl::check_proof(const AgentRecord& agent, const Sign
   // Looked at before the release is read: an agent may not have us read whichever it likes.
   auto target = targets_.get(agent.site);
   if (!target) return target.error();
-  if (!*target || !(*target)->names(claim->release))
+  if (!*target || !(*target)->named(claim->release))
     return fail(Errc::denied, "ready proof: release {} is not for site {}",
                 claim->release.short_hex(), agent.site);
   auto content = contents_.get(claim->release);

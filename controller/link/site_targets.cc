@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include "common/content/desired_state.h"
+#include "controller/fleet/releases_before.h"
 
 namespace farboot {
 
 bool SiteTarget::names(const Digest& release) const {
   return std::find(releases.begin(), releases.end(), release) != releases.end();
+}
+
+bool SiteTarget::named(const Digest& release) const {
+  return names(release) || std::find(before.begin(), before.end(), release) != before.end();
 }
 
 Result<std::shared_ptr<const SiteTarget>> SiteTargets::get(const std::string& site) {
@@ -30,6 +35,10 @@ Result<std::shared_ptr<const SiteTarget>> SiteTargets::get(const std::string& si
   target->document = std::move(*document);
   for (const auto& release : {state->serve, state->stage})
     if (release && !target->names(*release)) target->releases.push_back(*release);
+  // Changes only with the state itself.
+  auto before = releases_before(state_, site);
+  if (!before) return prefix(subject, before.error());
+  target->before = std::move(*before);
   std::shared_ptr<const SiteTarget> made = std::move(target);
   known_.with([&](auto& map) { map[site] = made; });
   return made;

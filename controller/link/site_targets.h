@@ -20,7 +20,9 @@ struct SiteTarget {
   std::uint64_t revision = 0;
   SignedDocument document;
   std::vector<Digest> releases;  ///< that it names, each once; what is to be served first
+  std::vector<Digest> before;    ///< releases that states before it named, the last few
   bool names(const Digest& release) const;
+  bool named(const Digest& release) const;  ///< now or before
 };
 
 /// Thread-safe.

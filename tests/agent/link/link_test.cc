@@ -335,6 +335,31 @@ TEST_F(LinkTest, AnAgentWhoseDiskTakesNoWriteKeepsItsLinkAndSaysWhy) {
   EXPECT_EQ(controller_.counts().connects, 1U) << "on the stream it had";
 }
 
+TEST_F(LinkTest, ARottenChunkOfThePreviousReleaseIsFetchedAgain) {
+  const Digest first = controller_.add_release(20), second = controller_.add_release(20);
+  enrol();
+  controller_.order("lyon", {}, first);
+  bring_up();
+  ASSERT_TRUE(eventually([&] { return reported_active(first); }));
+  controller_.order("lyon", {}, second);
+  ASSERT_TRUE(eventually([&] { return reported_active(second); }));
+  agent_.stop();
+  // In the first half of what came lies what came first.
+  for (const auto& pack : std::filesystem::directory_iterator(agent_.folder / "packs")) {
+    std::fstream file(pack.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(pack.file_size() / 4));
+    file.write("\x5a\xa5\x5a\xa5", 4);
+  }
+  bring_up();
+  std::vector<Digest> rotten;
+  for (const ChunkRef& chunk : controller_.chunks_of(first))
+    if (!agent_.content->get(chunk.id)) rotten.push_back(chunk.id);
+  ASSERT_GE(rotten.size(), 1U);
+  ASSERT_TRUE(eventually([&] { return agent_.holds(rotten.front()); }));
+  expect_same_bytes(first);
+  EXPECT_TRUE(agent_.serves(second));
+}
+
 TEST_F(LinkTest, ARottenChunkIsFetchedAgainWhileTheLinkIsUpAndReported) {
   const Digest release = controller_.add_release(20);
   controller_.order("lyon", {}, release);

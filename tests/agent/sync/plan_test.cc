@@ -62,6 +62,16 @@ TEST(Plan, HealsWhatIsServedFirst) {
   EXPECT_EQ(next_action(want(kThree, kTwo), held), (Action{Action::Kind::heal, kOne}));
 }
 
+TEST(Plan, HealsWhatWasServedBeforeItGoesOn) {
+  Held held;
+  held.active = kTwo;
+  held.previous = kOne;
+  held.active_damaged = held.previous_damaged = true;
+  EXPECT_EQ(next_action(want({}, kThree), held), (Action{Action::Kind::heal, kTwo}));
+  held.active_damaged = false;
+  EXPECT_EQ(next_action(want({}, kThree), held), (Action{Action::Kind::heal, kOne}));
+}
+
 TEST(Plan, AnEmptyDesiredStateTakesNothingAway) {
   Held held;
   held.active = kOne;

@@ -6,13 +6,16 @@
 #include <thread>
 
 #include "common/store/memory_state.h"
+#include "controller/fleet/releases_before.h"
 #include "controller/fleet/removed_site.h"
 #include "tests/support/fake_clock.h"
 
 namespace farboot {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class FleetTest : public ::testing::Test {
  protected:
@@ -232,6 +235,26 @@ TEST_F(FleetTest, OrdersReleasesWithoutTouchingHosts) {
   EXPECT_EQ(fleet_.desired("lyon")->stage, release) << "and hosts without touching releases";
   Transaction nowhere;
   EXPECT_EQ(fleet_.order_releases(nowhere, "nice", {}).error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, RemembersWhichReleasesASiteWasToHave) {
+  put(lyon());
+  const Digest a = sha256(as_bytes("a")), b = sha256(as_bytes("b"));
+  const auto order = [&](const Fleet::Releases& releases) {
+    Transaction transaction;
+    ASSERT_TRUE(fleet_.order_releases(transaction, "lyon", releases));
+    ASSERT_TRUE(state_.commit(transaction));
+  };
+  order({.stage = {}, .serve = a});
+  EXPECT_THAT(*releases_before(state_, "lyon"), IsEmpty());
+  order({.stage = b, .serve = a});
+  EXPECT_THAT(*releases_before(state_, "lyon"), ElementsAre(a));
+  order({.stage = {}, .serve = b});
+  EXPECT_THAT(*releases_before(state_, "lyon"), ElementsAre(a, b));
+  ASSERT_TRUE(fleet_.order_install("lyon", "web1"));
+  EXPECT_THAT(*releases_before(state_, "lyon"), ElementsAre(a, b)) << "that is another matter";
+  order({.stage = {}, .serve = a});
+  EXPECT_THAT(*releases_before(state_, "lyon"), ElementsAre(b, a)) << "each once, the last first";
 }
 
 TEST_F(FleetTest, TwoChangesAtOnceDoNotBothWin) {

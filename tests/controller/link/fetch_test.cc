@@ -8,6 +8,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include "common/rpc/chunk_frame.h"
+#include "controller/fleet/releases_before.h"
 #include "tests/controller/link/link_service_fixture.h"
 
 namespace farboot {
@@ -128,6 +129,20 @@ TEST_F(LinkFetch, GivesNothingToASiteOfWhichNothingIsDesired) {
   const IdentityKey key = IdentityKey::generate();
   const auto over = channel(controller_.enrol("rome", "pi1", key));
   EXPECT_EQ(fetch(over, want(release_, ids_of(release_))).error.code, Errc::denied);
+}
+
+TEST_F(LinkFetch, GivesWhatTheSiteWasToHaveBeforeForAWhile) {
+  const std::vector<Digest> ids = ids_of(release_);
+  const auto over = channel(lyon_);
+  const auto order_another = [&] { controller_.order("lyon", {}, controller_.add_release(1)); };
+  order_another();
+  EXPECT_EQ(fetch(over, want(release_, ids)).error.what, "") << "machines install from it yet";
+  const IdentityKey key = IdentityKey::generate();
+  controller_.order("oslo", {}, controller_.add_release(1));
+  const auto oslo = channel(controller_.enrol("oslo", "pi1", key));
+  EXPECT_EQ(fetch(oslo, want(release_, ids)).error.code, Errc::denied) << "oslo never had it";
+  for (std::size_t i = 0; i < kReleasesBeforeMax; ++i) order_another();
+  EXPECT_EQ(fetch(over, want(release_, ids)).error.code, Errc::denied);
 }
 
 TEST_F(LinkFetch, RefusesAChunkNobodyKnows) {
