@@ -239,9 +239,13 @@ void LinkController::order(const std::string& name, std::optional<Digest> stage,
     FARBOOT_CHECK(fleet->put_site(made, site).has_value());
     must(state->commit(made));
   }
-  Transaction transaction;
-  FARBOOT_CHECK(fleet->order_releases(transaction, name, {stage, serve}).has_value());
-  must(state->commit(transaction));
+  while (true) {
+    Transaction transaction;
+    FARBOOT_CHECK(fleet->order_releases(transaction, name, {stage, serve}).has_value());
+    const auto done = state->commit(transaction);
+    if (done) return;
+    FARBOOT_CHECK(done.error().code == Errc::conflict);  // an agent said hello meanwhile
+  }
 }
 
 std::vector<ChunkRef> LinkController::chunks_of(const Digest& release) {
