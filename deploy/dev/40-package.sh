@@ -45,6 +45,12 @@ arm64_tests="common_base_test common_config_test common_content_test common_stor
   fuzz_desired_state fuzz_dhcp fuzz_http_range fuzz_ip_datagram fuzz_manifest fuzz_pack_scan fuzz_release fuzz_signed
   fuzz_template fuzz_tftp"
 
+# Of these, what qemu-user cannot carry: a program that starts itself again (execve of an arm64 file), mincore() of a
+# mapping that is not readable, by which packs free their space, and a socket's error queue (IP_RECVERR).
+arm64_not_emulated="PackCrash\.(KilledAtSeededMoments|ThePowerGoes)|\.SweepFreesWhatIsNotKept<farboot::test::PackHarness>"
+arm64_not_emulated+="|PackStore\.(GivesTheBytesOfSweptChunksBack|WritesAByteForAByte)|PackSendfile\.AStalledClientGetsItsBytesThoughTheChunkIsSwept"
+arm64_not_emulated+="|TftpServer\.HearsThatAClientIsGone"
+
 # ./dev package [--arch amd64|arm64] [--test]: Debian packages into out/. --test: amd64: lintian, then installed and
 # walked in a Debian 12 of its own, in a container and, with /dev/kvm, in a virtual machine (root); arm64: unit tests and
 # the packaged programs under qemu-user.
@@ -79,7 +85,7 @@ do_package() {
     do_deps demo
     tests/e2e/lab/trees.sh build/lab
     tests/package/arm64_test.sh out "$(sysroot_dir arm64)" build/lab/tree
-    ctest --test-dir build/arm64 -j "$(nproc)" --output-on-failure -R "$(arm64_pattern)"
+    ctest --test-dir build/arm64 -j "$(nproc)" --output-on-failure -R "$(arm64_pattern)" -E "$arm64_not_emulated"
   else
     do_deps demo
     tests/e2e/lab/trees.sh build/lab
