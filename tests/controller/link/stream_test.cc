@@ -179,10 +179,10 @@ TEST_F(LinkStream, RefusesAMalformedReportNamingTheFieldAndStaysUp) {
   EXPECT_THAT(error.what, HasSubstr("report: staged"));
 
   v1::AgentMessage crowd;
-  for (int i = 0; i < 5000; ++i) crowd.mutable_report()->add_hosts();
+  for (int i = 0; i < 13'000; ++i) crowd.mutable_report()->add_hosts();
   error = answer_to(crowd);
   EXPECT_EQ(error.code, Errc::invalid);
-  EXPECT_THAT(error.what, HasSubstr("5000 hosts"));
+  EXPECT_THAT(error.what, HasSubstr("13000 hosts"));
 
   v1::AgentMessage bad_proof;
   bad_proof.mutable_report()->mutable_ready_proof()->set_kind(v1::DOCUMENT_KIND_READY);
