@@ -1,8 +1,8 @@
 """kill -9 of agent or controller at seeded moments of a transfer: it goes on where it was, no chunk that was durable is
 sent twice, and what is served at the end is the tree, byte for byte.
 
-FARBOOT_E2E_KILLS: how many kills (default 12). FARBOOT_E2E_SEED: printed at each run; the same seed picks the same
-moments."""
+FARBOOT_E2E_KILLS: how many kills while chunks are on their way (default 12); those that miss come on top.
+FARBOOT_E2E_SEED: printed at each run; the same seed picks the same moments."""
 import os
 import random
 
@@ -47,7 +47,8 @@ class Kill(LabCase):
         stage.net.shape_wan("rate", WAN_RATE)
         cli("rollout", "start", "r1", "--site", "lyon")
         done, rounds, kills_in_transfer = 0, 0, 0
-        while done < self.kills:
+        while kills_in_transfer < self.kills:
+            self.assertLess(done, 3 * self.kills + 10, f"only {kills_in_transfer} kills hit a transfer")
             if self.serving():
                 self.check_result()
                 rounds += 1
@@ -59,18 +60,18 @@ class Kill(LabCase):
         print(f"{done} kills, {kills_in_transfer} of them while chunks were on their way, {rounds + 1} transfers finished, "
               f"{self.held_chunks} chunks durable at kills of the agent")
         # Else nothing was put to the test.
-        self.assertGreaterEqual(kills_in_transfer, self.kills / 2, "kills that hit a transfer")
         self.assertGreater(self.held_chunks, 0, "chunks that were durable when the agent was killed")
 
     def kill_once(self, number):
-        """One kill at a moment the seed picks; True if it hit a transfer. Both run again afterwards."""
+        """One kill at a moment the seed picks; True if chunks were on their way. Both run again afterwards."""
         stage = self.stage
+        mark = stage.controller.daemon.log_size()
         kill_controller = self.random.random() < 0.3
         after = self.random.randrange(0, BYTES_BETWEEN_KILLS)
         start = stage.net.wan_bytes()[0]
         moment = lambda: stage.net.wan_bytes()[0] - start >= after or self.serving()  # noqa: E731
         wait_for(f"kill {number}: {after} bytes have come", moment, 60, poll=0.01)
-        hit = not self.serving()
+        hit = bool(self.sent(mark)) and not self.serving()
         if kill_controller:
             stage.controller.daemon.kill()
             stage.controller.daemon.start()
