@@ -3,12 +3,15 @@
 networks, an ISO, a fleet directory, a rollout, and a machine that boots from the network and installs itself.
 
   ./dev demo                 an install tree is made on the spot
-  ./dev demo --iso FILE      a real ISO (CentOS-shaped)
+  ./dev demo --iso FILE      a real ISO (CentOS-shaped), named and tagged as its .treeinfo says; ends when the kernel of
+                             its installer starts on the machine: nothing is installed
   ./dev demo --offline       the line is cut and the controller stopped before the machine is switched on
   ./dev demo --keep          ends in a shell inside the site; leaving it cleans up
 """
 import argparse
+import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +31,8 @@ EXAMPLES = os.path.join(HERE, "..", "..", "deploy", "examples", "fleet")
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--iso", help="a real ISO instead of the one made on the spot")
+    parser.add_argument("--iso", help="a real ISO instead of the one made on the spot; up to its installer's kernel, "
+                        "nothing is installed")
     parser.add_argument("--keep", action="store_true", help="end in a shell inside the virtual site")
     parser.add_argument("--offline", action="store_true", help="cut the line before the machine boots")
     parser.add_argument("--firmware", default="bios", choices=["bios", "uefi"])
@@ -39,6 +43,20 @@ def arguments():
 
 def megabytes(count):
     return f"{count / 1e6:.1f} MB"
+
+
+def name_of(iso, scratch):
+    """Of the image in an ISO: family and major version of its .treeinfo, as in centos7; else the file name's first word."""
+    path = os.path.join(scratch, "treeinfo")
+    programs.run(["xorriso", "-osirrox", "on", "-indev", iso, "-extract", "/.treeinfo", path], ok=None)
+    info = configparser.ConfigParser(strict=False, interpolation=None)
+    try:
+        info.read(path, encoding="utf-8")       # nothing is read if there is none
+    except (configparser.Error, ValueError) as error:
+        raise programs.CommandFailed(f"{iso}: .treeinfo: {error}") from None
+    family, version = (info.get("general", key, fallback="") for key in ("family", "version"))
+    words = re.findall("[a-z0-9]+", family.lower() + version.split(".")[0]) if family else []
+    return "".join(words)[:63] or next(iter(re.findall("[a-z0-9]+", os.path.basename(iso).lower())), "image")
 
 
 class Demo:
@@ -100,19 +118,32 @@ class Demo:
         stage = self.stage
         self.say(f"controller# farboot-controller --config {os.path.basename(stage.controller.config)} &")
         self.phase("controller starts", stage.start_controller)
-        self.phase("import the ISO", lambda: self.operator("image", "import", iso, "--name", "centos7", "--tag", "1708"))
+        # A real ISO has a version of its own; the one made on the spot is what the example fleet names.
+        name, tag = (name_of(iso, self.work), []) if self.o.iso else ("centos7", ["--tag", "1708"])
+        self.phase("import the ISO", lambda: self.operator("image", "import", iso, "--name", name, *tag))
         self.phase("import boot loaders", lambda: self.operator("loader", "import"))
-        folder = os.path.join(self.work, "fleet")
-        shutil.copytree(EXAMPLES, folder)
-        # An emulated clock on a busy machine fails a check of the kernel that real ones pass.
-        path = os.path.join(folder, "fleet.yaml")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace('args: "', 'args: "no_timer_check '))
+        folder = self.fleet(stage.controller.json("image", "list")[0])
         self.say(f"  (the fleet directory: {', '.join(sorted(os.listdir(folder)))})")
         self.operator("diff", folder)
         self.phase("apply the fleet directory", lambda: self.operator("apply", folder))
+
+    def fleet(self, image):
+        """The example fleet, with `image` in it."""
+        folder = os.path.join(self.work, "fleet")
+        shutil.copytree(EXAMPLES, folder)
+        replace = {"centos7@1708": f"{image['name']}@{image['tag']}", "centos7": image["name"],
+                   # An emulated clock on a busy machine fails a check of the kernel that real ones pass.
+                   'args: "': 'args: "no_timer_check '}
+        if self.o.iso:
+            replace["CentOS 7"] = f"{image['name']} {image['tag']}"
+        for path in (os.path.join(folder, "fleet.yaml"), os.path.join(folder, "sites", f"{SITE}.yaml")):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            for old, new in replace.items():
+                text = text.replace(old, new)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return folder
 
     def agent(self):
         self.step("At the site")
@@ -141,19 +172,21 @@ class Demo:
         self.step(f"A machine is switched on at {SITE} ({self.o.firmware}, {MAC})")
         digest = self.tree.expect if self.tree else r"\w+"
         expect = ["iPXE", "mini-anaconda: started", "STAGE2-OK", "VERIFIED", f"INSTALL-OK {digest}", f"BOOTED-FROM-DISK {digest}"]
+        goal = "its own disk"
         if self.o.iso:
-            expect = ["iPXE", "Linux version"]
+            expect, goal = ["iPXE", "Linux version"], "its installer's kernel"
         argv = ["--netns", self.stage.net.router_netns, "--tap", "tap0", "--firmware", self.o.firmware, "--mac", MAC,
                 "--name", HOST, "--out", self.work, "--disk", os.path.join(self.work, "disk.qcow2"), "--order", "net,disk"
-                if self.o.firmware == "bios" else "disk,net", "--timeout", "900", "--fail", "INSTALL-FAILED"]
+                if self.o.firmware == "bios" else "disk,net", "--timeout", "900", "--fail", "INSTALL-FAILED", "--fail",
+                "BOOT-FAILED"]
         for pattern in expect:
             argv += ["--expect", pattern]
         if self.o.iso:
             argv += ["--mem", "3072"]
         machine = vm.Machine(vm.arguments(argv), lambda seconds, text: self.say(f"  {seconds:6.1f} s  {text.strip()}"))
-        machine.start()
         try:
-            status = self.phase("machine: power on to its own disk", machine.run)
+            machine.start()
+            status = self.phase(f"machine: power on to {goal}", machine.run)
         finally:
             machine.stop()
         if status != vm.DONE:
@@ -206,15 +239,18 @@ class Demo:
 def main():
     options = arguments()
     isolate.isolate()
-    work = tempfile.mkdtemp(prefix="farboot-demo-")
+    work, keep = tempfile.mkdtemp(prefix="farboot-demo-"), False
     try:
         Demo(options, work).run()
     except (programs.CommandFailed, TimeoutError) as error:
+        keep = True
         print(f"\ndemo: {error}\ndemo: logs are in {work}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    shutil.rmtree(work, ignore_errors=True)
+    finally:
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":
