@@ -1,11 +1,14 @@
 """The lab itself: a test that leans on it is worth as much as it is."""
+import glob
+import hashlib
 import os
+import shutil
 import subprocess
 
 from farboot_lab import packets, programs
 from farboot_lab.case import DHCP, LabCase
 from farboot_lab.fake_machine import FakeMachine
-from farboot_lab.site import Capture, Net
+from farboot_lab.site import LAB, Capture, Net
 from farboot_lab.wait import wait_for
 
 
@@ -60,3 +63,52 @@ class Lab(LabCase):
                 return len(packets.address_givers(capture.packets())) == 2
             wait_for("both servers offered an address", both, 30)
         self.assertEqual(packets.address_givers(capture.packets()), {self.net.router, self.net.pi})
+
+
+class InstalledDigest(LabCase):
+    """What a machine says of its disk is worth as much as the program that reads the disk."""
+
+    def setUp(self):
+        self.root = os.path.join(self.work, self.id().rsplit(".", 1)[-1])
+        self.cache = os.path.join(self.root, "var/cache/lab")
+        os.makedirs(self.cache)
+        self.packages = sorted(glob.glob(os.path.join(self.tree.folder, "Packages", "c*.rpm")))
+        for package in self.packages:
+            shutil.copy(package, self.cache)
+            files = subprocess.run(["busybox", "rpm2cpio", package], check=True, capture_output=True).stdout
+            subprocess.run(["busybox", "cpio", "-idm"], input=files, check=True, capture_output=True, cwd=self.root)
+
+    def digest(self, ok=(0,)):
+        return programs.run(["busybox", "sh", os.path.join(LAB, "tree", "installed-digest"), self.root], ok=ok).stdout.strip()
+
+    def expected(self):
+        paths = [os.path.relpath(package, self.tree.folder) for package in self.packages]
+        lines = sorted(f"{self.tree.sha256(path)} {os.path.basename(path)}\n" for path in paths)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def change_byte(self, path, at):
+        with open(path, "r+b") as file:
+            file.seek(at)
+            before = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([before ^ 1]))
+
+    def test_is_that_of_the_packages_in_the_tree(self):
+        self.assertGreater(len(self.packages), 2)
+        self.assertEqual(self.digest(), self.expected())
+
+    def test_a_changed_byte_of_a_package_is_noticed(self):
+        package = os.path.join(self.cache, os.path.basename(self.packages[1]))
+        for at in (100, os.path.getsize(package) // 2, os.path.getsize(package) - 1):
+            self.change_byte(package, at)
+            self.assertNotEqual(self.digest(ok=None), self.expected(), f"byte {at}")
+            self.change_byte(package, at)
+        self.assertEqual(self.digest(), self.expected())
+
+    def test_a_changed_byte_of_an_installed_file_is_noticed(self):
+        self.change_byte(os.path.join(self.root, "usr/share/lab/chrony"), 1000)
+        self.assertIn("not as its package holds it: ./usr/share/lab/chrony: FAILED", self.digest(ok=(1,)))
+
+    def test_a_missing_package_is_noticed(self):
+        os.unlink(os.path.join(self.cache, os.path.basename(self.packages[0])))
+        self.assertNotEqual(self.digest(), self.expected())

@@ -67,7 +67,8 @@ make_initrd() { # the installer's, with what dracut would have: busybox, curl, m
   mkdir -p "$r"/{bin,etc,lib64,usr/bin,lib/modules,lib/x86_64-linux-gnu}
   cp "$here/tree/init" "$r/init"
   cp "$(command -v busybox)" "$r/bin/busybox"
-  chmod +x "$r/init"
+  cp "$here/tree/installed-digest" "$r/bin/"
+  chmod +x "$r/init" "$r/bin/installed-digest"
   echo "lab-tree version $version" >"$r/etc/lab-release"
   [ "$version" = 1 ] || seq 2000 >"$r/etc/changed-in-$version"
   curl=$(command -v curl)
