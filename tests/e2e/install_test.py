@@ -60,13 +60,24 @@ class Offline(LabCase):
 class SeedSetup(LabCase):
     """The hand-made set-up this product replaces: a menu with a timeout and a default, CentOS 7 with ks= and repo=, an
     iPXE shell, and a machine nobody has named."""
+    MENU = ["Seed menu", "CentOS 7", "iPXE shell", "Boot from the local disk"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stage = cls.enterClassContext(cls.make_stage())
+        cls.stage.bring_up(cls.tree.iso, cls.make_fleet(style="legacy", timeout=4, default="centos7", title="Seed menu",
+                                                        entries='centos7, "- Tools", shell, local'))
 
     def test_menu_times_out_into_centos7(self):
-        stage = self.enterContext(self.make_stage())
-        stage.bring_up(self.tree.iso, self.make_fleet(style="legacy", timeout=4, default="centos7", title="Seed menu",
-                                                      entries='centos7, "- Tools", shell, local'))
         self.run_machine(self.machine(
-            stage, "seed", "52:54:00:65:00:77",
-            expect=["Seed menu", "CentOS 7", "iPXE shell", "Boot from the local disk",
-                    r"mini-anaconda: started.* ks=http://\S+ repo=http://", *self.installed_and_booted()[1:]],
+            self.stage, "seed", "52:54:00:65:00:77",
+            expect=[*self.MENU, r"mini-anaconda: started.* ks=http://\S+ repo=http://", *self.installed_and_booted()[1:]],
             shot_on="Seed menu"))
+
+    def test_shell_entry_is_an_ipxe_shell(self):
+        """Chosen by hand, and alive: it runs what is typed."""
+        mac = "52:54:00:65:00:78"
+        self.run_machine(self.machine(
+            self.stage, "shell", mac, tap="tap1", order="net", timeout=180, fail="mini-anaconda",
+            keys=[f"{self.MENU[-1]}=down,ret", "iPXE> =i,f,s,t,a,t,ret"], expect=[*self.MENU, "iPXE> ", f"{mac} using"]))
