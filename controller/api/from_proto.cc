@@ -75,7 +75,29 @@ Result<Manifest> assets_from(const v1::FleetSpec& spec) {
   return out;
 }
 
-SiteWish from_proto(const v1::SiteSpec& spec) {
+/// What this controller would have to leave out is refused: nobody may believe in a limit that does
+/// not hold.
+Result<void> check_obeyed(const v1::SiteLimitsSpec& limits) {
+  if (limits.wan_windows_size() > 0 || !limits.time_zone().empty())
+    return fail(Errc::invalid,
+                "limits: time windows are not obeyed by this version; leave wan_windows and "
+                "time_zone out");
+  return {};
+}
+
+Result<void> check_obeyed(const v1::RolloutPolicy& policy) {
+  if (policy.self_boot_required())
+    return fail(Errc::invalid,
+                "policy: self_boot_required: is not obeyed by this version; leave it out");
+  if (policy.has_install_failures_max())
+    return fail(Errc::invalid,
+                "policy: install_failures_max: is not obeyed by this version; leave it out");
+  return {};
+}
+
+Result<SiteWish> from_proto(const v1::SiteSpec& spec) {
+  const auto obeyed = check_obeyed(spec.limits());
+  if (!obeyed) return prefix(fmt::format("site {}", printable(spec.name())), obeyed.error());
   SiteWish out;
   out.name = spec.name();
   out.labels = texts(spec.labels());
@@ -131,7 +153,11 @@ Result<FleetWish> from_proto(const v1::FleetSpec& spec) {
   if (!drawn)
     return fail(Errc::invalid, "menu: picture {}: is not among the assets",
                 printable(out.menu.picture));
-  for (const v1::SiteSpec& site : spec.sites()) out.sites.push_back(from_proto(site));
+  for (const v1::SiteSpec& site : spec.sites()) {
+    auto made = from_proto(site);
+    if (!made) return made.error();
+    out.sites.push_back(std::move(*made));
+  }
   return out;
 }
 
@@ -153,6 +179,8 @@ Result<RolloutWish> from_proto(const v1::StartRolloutRequest& request,
     out.waves.push_back(std::move(made));
   }
   const v1::RolloutPolicy& policy = request.policy();
+  const auto obeyed = check_obeyed(policy);
+  if (!obeyed) return obeyed.error();
   const RolloutPolicy usual;
   out.policy.sites_at_once_max =
       policy.sites_at_once_max() == 0 ? usual.sites_at_once_max : policy.sites_at_once_max();

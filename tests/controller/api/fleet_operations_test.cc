@@ -195,10 +195,78 @@ TEST_F(FleetServiceTest, PausesResumesAndAborts) {
 }
 
 TEST_F(FleetServiceTest, SaysPlainlyWhatItCannotDoYet) {
-  v1::ExplainHostResponse answer;
+  const auto code = [&](auto method, const auto& request, auto answer) {
+    grpc::ClientContext context;
+    return (*admin_.*method)(&context, request, &answer).error_code();
+  };
+  const auto stream_code = [&](auto method, const auto& request, auto piece) {
+    grpc::ClientContext context;
+    const auto stream = (*admin_.*method)(&context, request);
+    EXPECT_FALSE(stream->Read(&piece));
+    return stream->Finish().error_code();
+  };
+  const auto unknown = grpc::StatusCode::UNIMPLEMENTED;
+  const v1::ChangeRolloutRequest rollout;
+  EXPECT_EQ(code(&Stub::AdvanceRollout, rollout, v1::Rollout()), unknown);
+  EXPECT_EQ(code(&Stub::RollBackRollout, rollout, v1::Rollout()), unknown);
+  EXPECT_EQ(code(&Stub::RenderHost, v1::RenderHostRequest(), v1::RenderHostResponse()), unknown);
+  EXPECT_EQ(code(&Stub::ExplainHost, v1::ExplainHostRequest(), v1::ExplainHostResponse()), unknown);
+  EXPECT_EQ(code(&Stub::DiagnoseSite, v1::DiagnoseSiteRequest(), v1::DiagnoseSiteResponse()),
+            unknown);
+  EXPECT_EQ(code(&Stub::ListAudit, v1::ListAuditRequest(), v1::ListAuditResponse()), unknown);
+  EXPECT_EQ(code(&Stub::GetUnsignedRelease, v1::GetUnsignedReleaseRequest(), v1::UnsignedRelease()),
+            unknown);
+  EXPECT_EQ(code(&Stub::PutSignedRelease, v1::SignedRelease(), v1::ReleaseRecord()), unknown);
+  EXPECT_EQ(code(&Stub::ListEnrolmentTokens, v1::ListEnrolmentTokensRequest(),
+                 v1::ListEnrolmentTokensResponse()),
+            unknown);
+  EXPECT_EQ(code(&Stub::RevokeEnrolmentToken, v1::RevokeEnrolmentTokenRequest(),
+                 v1::EnrolmentTokenRecord()),
+            unknown);
+  EXPECT_EQ(code(&Stub::SetSecret, v1::SetSecretRequest(), v1::SecretRecord()), unknown);
+  EXPECT_EQ(code(&Stub::ListSecrets, v1::ListSecretsRequest(), v1::ListSecretsResponse()), unknown);
+  EXPECT_EQ(code(&Stub::RemoveSecret, v1::RemoveSecretRequest(), v1::SecretRecord()), unknown);
+  EXPECT_EQ(stream_code(&Stub::ExportBundle, v1::ExportBundleRequest(), v1::BundlePiece()),
+            unknown);
+  EXPECT_EQ(stream_code(&Stub::BackupController, v1::BackupControllerRequest(), v1::BackupPiece()),
+            unknown);
   grpc::ClientContext context;
-  const grpc::Status status = admin_->ExplainHost(&context, v1::ExplainHostRequest(), &answer);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  v1::RestoreControllerResponse restored;
+  const auto writer = admin_->RestoreController(&context, &restored);
+  writer->WritesDone();
+  EXPECT_EQ(writer->Finish().error_code(), unknown);
+}
+
+TEST_F(FleetServiceTest, RefusesLimitsAndGatesItWouldNotObey) {
+  controller_.add_image("centos7", "1708");
+  v1::FleetSpec windowed = spec();
+  windowed.mutable_sites(0)->mutable_limits()->add_wan_windows()->set_minutes(60);
+  const auto window = apply({windowed});
+  ASSERT_FALSE(window);
+  EXPECT_EQ(window.error().code, Errc::invalid);
+  EXPECT_THAT(window.error().what, HasSubstr("site lyon: limits: time windows"));
+  v1::FleetSpec zoned = spec();
+  zoned.mutable_sites(0)->mutable_limits()->set_time_zone("Europe/Paris");
+  EXPECT_FALSE(apply({zoned}));
+
+  ASSERT_TRUE(apply({spec()}));
+  v1::StartRolloutRequest request;
+  request.set_release("r1");
+  request.add_waves()->add_selectors("all");
+  v1::Rollout rollout;
+  request.mutable_policy()->set_self_boot_required(true);
+  const auto self_boot = call(&Stub::StartRollout, request, rollout);
+  ASSERT_FALSE(self_boot);
+  EXPECT_EQ(self_boot.error().code, Errc::invalid);
+  EXPECT_THAT(self_boot.error().what, HasSubstr("self_boot_required"));
+  request.mutable_policy()->set_self_boot_required(false);
+  request.mutable_policy()->set_install_failures_max(0);
+  const auto failures = call(&Stub::StartRollout, request, rollout);
+  ASSERT_FALSE(failures);
+  EXPECT_EQ(failures.error().code, Errc::invalid);
+  EXPECT_THAT(failures.error().what, HasSubstr("install_failures_max"));
+  request.mutable_policy()->clear_install_failures_max();
+  EXPECT_TRUE(call(&Stub::StartRollout, request, rollout));
 }
 
 }  // namespace
