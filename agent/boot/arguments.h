@@ -1,4 +1,5 @@
-// Kernel arguments by family of system (docs/protocols.md §12). Pure.
+// Kernel arguments by family of system: Anaconda's, with inst. and as CentOS 6 and 7 wrote them;
+// Debian's and Ubuntu's installers. Pure.
 #pragma once
 
 #include <string>

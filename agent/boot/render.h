@@ -1,5 +1,5 @@
-// iPXE scripts as text (docs/protocols.md §11). Pure. Every function returns a whole script that
-// runs in iPXE builds of the last ten years, and ends in a boot, a shell or the local disk.
+// iPXE scripts as text. Pure. Every function returns a whole script that runs in iPXE builds of the
+// last ten years, and ends in a boot, a shell or the local disk.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ Response retry_response();
 /// Rendered text: never cached.
 Response rendered_response(std::string text);
 
-/// Answers GET or HEAD of `file`: conditions, ranges, headers of RFC 9110 and protocols.md §9.1.
+/// Answers GET or HEAD of `file`: conditions, ranges, headers, RFC 9110.
 Response file_response(const Request& request, CatalogFile file);
 
 /// Status line and header lines. `date` is http_date() of now.

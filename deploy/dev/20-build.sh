@@ -13,6 +13,7 @@ build_tree() {
 
 do_build() {
   do_deps build test
+  [ "${1:-}" != arm64 ] || do_sysroot arm64
   build_tree "${1:-dev}"
 }
 

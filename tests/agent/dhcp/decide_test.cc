@@ -97,7 +97,7 @@ TEST(DhcpDecide, EveryReplyFollowsTheRulesOfTheWire) {
   EXPECT_GE(replies, 20);
 }
 
-// --- protocols.md §2.2, row by row
+// --- what each kind of request gets, row by row
 
 TEST(DhcpDecide, BiosTakesTheFileOfTheOffer) {
   const auto [reply, packet] = told(answer_to("intel_rom_discover"));

@@ -1,5 +1,4 @@
-// How each kind of client asks (protocols.md §8.3) and what goes back and forth: golden
-// transcripts.
+// How each kind of client asks and what goes back and forth: golden transcripts.
 #include <algorithm>
 
 #include <gtest/gtest.h>
