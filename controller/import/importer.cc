@@ -5,6 +5,7 @@
 #include <clocale>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <utility>
@@ -45,6 +46,20 @@ class Utf8Names {
 bool is_url(const std::string& source) {
   return source.starts_with("http://") || source.starts_with("https://") ||
          source.starts_with("file://");
+}
+
+/// What to do about a source that is not whole: said here for all the ways in which one is not.
+Error with_way_out(const std::string& source, Error error) {
+  if (error.code != Errc::mismatch) return error;
+  std::error_code ignored;
+  error.what += "; no image was stored: ";
+  if (is_url(source))
+    error.what += "fetch it again, now or later: the mirror may be in the middle of an update";
+  else if (std::filesystem::is_directory(source, ignored))
+    error.what += "copy the tree again, all of it from one version, or import the ISO";
+  else
+    error.what += "copy the ISO again and compare its SHA-256 with the one published for it";
+  return error;
 }
 
 Result<std::unique_ptr<TreeSource>> open_source(const ImportRequest& request) {
@@ -178,6 +193,8 @@ Result<Image> import_tree(const ImportRequest& request, TreeSource& source, Cont
   if (!manifest) return manifest.error();
   if (auto ok = meter.start("checking", {}); !ok) return ok.error();
   auto checked = check_tree(*manifest, store, meter);
+  if (!checked && checked.error().code == Errc::invalid)  // metadata that is cut short, say
+    return Error{Errc::mismatch, checked.error().what};
   if (!checked) return checked.error();
   auto digest = put_manifest(store, *manifest);
   if (!digest) return digest.error();
@@ -204,11 +221,12 @@ Result<Image> import_image(const ImportRequest& request, ContentStore& store,
   const Utf8Names utf8;
   Meter meter(watcher);
   auto source = open_source(request);
-  if (!source) return prefix("import", source.error());
+  if (!source) return with_way_out(request.source, prefix("import", source.error()));
   auto image = import_tree(request, **source, store, meter);
   if (!image) {
     if (image.error().code == Errc::cancelled) return image.error();
-    return prefix(fmt::format("import {}", shown_url(request.source)), image.error());
+    return with_way_out(request.source,
+                        prefix(fmt::format("import {}", shown_url(request.source)), image.error()));
   }
   return image;
 }

@@ -36,9 +36,9 @@ struct ImportProgress {
 using ImportWatcher = std::function<bool(const ImportProgress&)>;
 
 /// Blocks; run it on a thread of its own. Nothing becomes visible before it returns: the caller
-/// records the image. Errors: invalid, mismatch (naming the file and both digests), not_found,
-/// exhausted (with the numbers, before the first byte where the size is known), unavailable,
-/// cancelled.
+/// records the image; chunks that a refused one left are its to sweep. Errors: invalid, mismatch (a
+/// source that is not whole, naming the file, both digests, and what to do), not_found, exhausted
+/// (with the numbers, before the first byte where the size is known), unavailable, cancelled.
 Result<Image> import_image(const ImportRequest& request, ContentStore& store,
                            const ImportWatcher& watcher);
 

@@ -78,7 +78,7 @@ class IsoReader {
 
  private:
   Error problem() const {
-    return fail(Errc::invalid, "damaged or not an ISO 9660 image: {}",
+    return fail(Errc::mismatch, "damaged or not an ISO 9660 image: {}",
                 archive_problem(reader_.get()));
   }
 
@@ -196,12 +196,12 @@ Result<void> check_volume(int fd, std::uint64_t size_bytes) {
   auto got = read_at(fd, 16 * kSectorBytes, sector);
   if (!got) return got.error();
   if (*got != sector.size() || as_text(ByteView(sector).subspan(1, 5)) != "CD001")
-    return fail(Errc::invalid, "not an ISO 9660 image");
+    return fail(Errc::mismatch, "not an ISO 9660 image");
   if (sector[0] != 1) return {};  // no primary descriptor in front: libarchive will look for it
   std::uint64_t sectors = 0;
   for (std::size_t i = 0; i < 4; ++i) sectors |= std::uint64_t{sector[80 + i]} << (8 * i);
   if (sectors * kSectorBytes > size_bytes)
-    return fail(Errc::invalid, "truncated: the image says it has {} bytes, the file has {}",
+    return fail(Errc::mismatch, "truncated: the image says it has {} bytes, the file has {}",
                 sectors * kSectorBytes, size_bytes);
   return {};
 }
@@ -286,7 +286,7 @@ Result<void> IsoSource::read_entries(const Listing& listing, Intake& intake) {
     wanted.erase(file);
   }
   if (!wanted.empty())
-    return fail(Errc::invalid, "{}: listed, but not read again", printable(wanted.begin()->first));
+    return fail(Errc::mismatch, "{}: listed, but not read again", printable(wanted.begin()->first));
   return {};
 }
 

@@ -12,7 +12,7 @@ namespace farboot {
 
 class IsoSource final : public TreeSource {
  public:
-  /// Errors: not_found, invalid (not an ISO, or shorter than it says itself).
+  /// Errors: not_found, denied, mismatch (not an ISO, or shorter than it says itself).
   static Result<std::unique_ptr<IsoSource>> open(const std::string& path,
                                                  std::optional<Digest> sha256);
 

@@ -174,8 +174,8 @@ Result<void> MirrorSource::list_images(HttpFetch& fetch, const TreeInfo& info) {
     auto there = probe(fetch, *path);
     if (!there) return there.error();
     if (!*there && needed.contains(written))
-      return fail(Errc::invalid, ".treeinfo names '{}', which {} does not have", printable(written),
-                  shown_url(base_));
+      return fail(Errc::mismatch, ".treeinfo names '{}', which {} does not have",
+                  printable(written), shown_url(base_));
   }
   for (SourceFile& file : listing_.files)
     for (const auto& [written, checksum] : info.checksums)
@@ -215,6 +215,9 @@ Result<void> MirrorSource::list_repository(HttpFetch& fetch, const std::string& 
     auto path = join_tree_path(folder, each.href);
     if (!path) return path.error();
     auto primary = fetch.get(url_of(base_, *path), kPrimaryBytesMax);
+    if (!primary && primary.error().code == Errc::not_found)
+      return fail(Errc::mismatch, "{} names {}, which {} does not have", repomd_path,
+                  printable(*path), shown_url(base_));
     if (!primary) return primary.error();
     keep_fetched(*path, std::move(*primary));
     if (auto ok = list_packages(folder, *path); !ok) return prefix(*path, ok.error());
@@ -315,7 +318,7 @@ Result<void> MirrorSource::read_file(HttpFetch& fetch, const SourceFile& file, I
   receiver.again = [&intake] { intake.again(); };
   auto ok = fetch.get(url_of(base_, file.path), receiver);
   if (!ok && ok.error().code == Errc::not_found)
-    return fail(Errc::invalid, "{}: the tree's own metadata names it, but {} does not have it",
+    return fail(Errc::mismatch, "{}: the tree's own metadata names it, but {} does not have it",
                 printable(file.path), shown_url(base_));
   if (ok) ok = intake.end();
   if (ok) journal_.add(intake.last());

@@ -63,11 +63,11 @@ class TreeCheck {
     std::string_view by;  ///< the metadata file that promises
   };
 
-  /// Errors: invalid if the file is not in the tree.
+  /// Errors: mismatch, also if the file is not in the tree.
   Result<void> keep(const Promise& promise) {
     const FileEntry* file = manifest_.find(promise.path);
     if (file == nullptr)
-      return fail(Errc::invalid, "{} names {}, which is not in the tree: the tree is incomplete",
+      return fail(Errc::mismatch, "{} names {}, which is not in the tree: the tree is incomplete",
                   promise.by, printable(promise.path));
     if (auto ok = meter_.file(file->path); !ok) return ok.error();
     if (promise.size_bytes && *promise.size_bytes != file->size_bytes)

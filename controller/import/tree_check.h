@@ -11,7 +11,7 @@ namespace farboot {
 /// repository in the tree; md5sum.txt and the like at the root (Debian, Ubuntu). A file that
 /// repodata or md5sum.txt names must be there. SHA-256 costs nothing; other algorithms read the
 /// file back from the store. Returns how many checksums held. Errors: mismatch, naming the file and
-/// both digests; invalid (metadata that cannot be read, a file that is lacking); cancelled.
+/// both digests, or a file that is lacking; invalid (metadata that cannot be read); cancelled.
 Result<std::size_t> check_tree(const Manifest& manifest, const ContentStore& store, Meter& meter);
 
 }  // namespace farboot

@@ -98,7 +98,7 @@ Result<std::string> named_file(const TreeNames& tree, std::string_view what,
   if (written.empty()) return std::string();
   auto path = join_tree_path(tree.root, written);
   if (!path || !tree.has_file(*path))
-    return fail(Errc::invalid, ".treeinfo names {} '{}', which is not in the tree", what,
+    return fail(Errc::mismatch, ".treeinfo names {} '{}', which is not in the tree", what,
                 printable(written));
   return *path;
 }

@@ -1,4 +1,4 @@
-// Imports from a mirror through the operator's service: what a cut-off or refused one leaves.
+// Imports through the operator's service: what a cut-off or refused one leaves.
 #include "tests/controller/api/fleet_service_fixture.h"
 #include "tests/controller/import/mirror_server.h"
 
@@ -51,8 +51,33 @@ TEST_F(MirrorImportTest, ARefusedOneLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(controller_.folder / "imports"));
   tree.erase(kLastPackage);
   const MirrorServer lacking(tree);
-  EXPECT_EQ(import_from(lacking.url()).error().code, Errc::invalid);
+  EXPECT_EQ(import_from(lacking.url()).error().code, Errc::mismatch);
   EXPECT_EQ(chunks(), 0u);
+}
+
+TEST_F(MirrorImportTest, ARefusedIsoLeavesNothingEither) {
+  controller_.add_image("kept", "1");
+  const StoreUsage before = *controller_.content.usage();
+  ASSERT_GT(before.chunks, 0u);
+  const std::string iso = (controller_.folder / "dvd.iso").string();
+  write_iso(centos7_tree(), iso);
+  const std::string whole = read_file(iso);
+  const auto refused = [&](const std::string& bytes) {
+    write_file(iso, bytes);
+    EXPECT_EQ(import_from(iso).error().code, Errc::mismatch);
+    const StoreUsage after = *controller_.content.usage();
+    EXPECT_EQ(after.chunks, before.chunks);
+    EXPECT_EQ(after.payload_bytes, before.payload_bytes);
+    EXPECT_EQ(controller_.images.images()->size(), 1u);
+  };
+  refused(whole.substr(0, whole.size() - 2048));
+  std::string rotten = whole;
+  const std::size_t at = whole.find(centos7_tree().at(kLastPackage).substr(500, 64));
+  ASSERT_NE(at, std::string::npos);
+  rotten[at] = static_cast<char>(rotten[at] ^ 1);
+  refused(rotten);
+  write_file(iso, whole);
+  EXPECT_TRUE(import_from(iso)) << "copied again";
 }
 
 TEST_F(MirrorImportTest, OneThatIsNotRepeatedIsGivenUpAfterAWeek) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <random>
 
@@ -16,7 +17,15 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+
+/// What an operator is told to do about a source that is not whole.
+constexpr const char* kIsoWayOut =
+    "; no image was stored: copy the ISO again and compare its SHA-256 with the one published for "
+    "it";
+constexpr const char* kTreeWayOut =
+    "; no image was stored: copy the tree again, all of it from one version, or import the ISO";
 
 class ImporterTest : public ::testing::Test {
  protected:
@@ -122,7 +131,7 @@ TEST_F(ImporterTest, ChecksTheDigestOfTheIso) {
   sha256_->bytes[0] ^= 1;
   const Error error = refusal(iso);
   EXPECT_EQ(error.code, Errc::mismatch);
-  EXPECT_THAT(error.what, AllOf(HasSubstr(right), HasSubstr(sha256_->hex())));
+  EXPECT_THAT(error.what, AllOf(HasSubstr(right), HasSubstr(sha256_->hex()), EndsWith(kIsoWayOut)));
   EXPECT_EQ(refusal(folder_of(centos7_tree())).code, Errc::invalid);  // of what file?
 }
 
@@ -132,11 +141,20 @@ TEST_F(ImporterTest, RefusesATruncatedIso) {
   for (const std::uint64_t left : {size - 2048, size / 2, std::uintmax_t{40'000}}) {
     std::filesystem::resize_file(iso, left);
     const Error error = refusal(iso);
-    EXPECT_EQ(error.code, Errc::invalid);
-    EXPECT_THAT(error.what, HasSubstr("truncated")) << left;
+    EXPECT_EQ(error.code, Errc::mismatch);
+    EXPECT_THAT(error.what, AllOf(HasSubstr("truncated"), EndsWith(kIsoWayOut))) << left;
   }
   std::filesystem::resize_file(iso, 10'000);
-  EXPECT_THAT(refusal(iso).what, HasSubstr("not an ISO 9660 image"));
+  EXPECT_THAT(refusal(iso).what, AllOf(HasSubstr("not an ISO 9660 image"), EndsWith(kIsoWayOut)));
+}
+
+TEST_F(ImporterTest, RefusesAnIsoWhoseDirectoriesAreDamaged) {
+  const std::string iso = iso_of(centos7_tree());
+  std::string bytes = read_file(iso);
+  for (std::size_t sector = 16; bytes.compare(sector * 2048 + 1, 5, "CD001") == 0; ++sector)
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(sector * 2048 + 156), 34, '\xff');
+  write_file(iso, bytes);
+  EXPECT_THAT(refusal(iso).what, AllOf(HasSubstr("damaged or not an ISO"), EndsWith(kIsoWayOut)));
 }
 
 TEST_F(ImporterTest, RefusesACorruptedIsoNamingTheFile) {
@@ -150,7 +168,8 @@ TEST_F(ImporterTest, RefusesACorruptedIsoNamingTheFile) {
     write_file(iso, bytes);
     const Error error = refusal(iso);
     EXPECT_EQ(error.code, Errc::mismatch);
-    EXPECT_THAT(error.what, AllOf(HasSubstr(path), HasSubstr(sha256_hex(tree.at(path)))));
+    EXPECT_THAT(error.what,
+                AllOf(HasSubstr(path), HasSubstr(sha256_hex(tree.at(path))), EndsWith(kIsoWayOut)));
   }
 }
 
@@ -192,7 +211,9 @@ TEST_F(ImporterTest, RefusesATreeinfoThatNamesAKernelThatIsNotThere) {
   TreeFiles tree = centos7_tree();
   tree.erase("images/pxeboot/vmlinuz");
   EXPECT_THAT(refusal(folder_of(tree)).what,
-              HasSubstr("the kernel 'images/pxeboot/vmlinuz', which is not in the tree"));
+              AllOf(HasSubstr("the kernel 'images/pxeboot/vmlinuz', which is not in the tree"),
+                    EndsWith(kTreeWayOut)));
+  EXPECT_THAT(refusal(iso_of(tree)).what, EndsWith(kIsoWayOut));
 }
 
 TEST_F(ImporterTest, RefusesAFileThatTreeinfoPromisesOtherwise) {
@@ -202,7 +223,8 @@ TEST_F(ImporterTest, RefusesAFileThatTreeinfoPromisesOtherwise) {
   const Error error = refusal(folder_of(tree));
   EXPECT_EQ(error.code, Errc::mismatch);
   EXPECT_THAT(error.what, AllOf(HasSubstr("images/pxeboot/initrd.img: sha256"), HasSubstr(promised),
-                                HasSubstr(sha256_hex(tree["images/pxeboot/initrd.img"]))));
+                                HasSubstr(sha256_hex(tree["images/pxeboot/initrd.img"])),
+                                EndsWith(kTreeWayOut)));
 }
 
 TEST_F(ImporterTest, RefusesAPackageThatPrimaryPromisesOtherwise) {
@@ -210,16 +232,17 @@ TEST_F(ImporterTest, RefusesAPackageThatPrimaryPromisesOtherwise) {
   tree["Packages/bash-4.2-1.x86_64.rpm"][100] ^= 1;
   EXPECT_THAT(refusal(folder_of(tree)).what, HasSubstr("Packages/bash-4.2-1.x86_64.rpm: sha256"));
   tree["Packages/bash-4.2-1.x86_64.rpm"] += "longer";
-  EXPECT_THAT(refusal(folder_of(tree)).what, HasSubstr("Packages/bash-4.2-1.x86_64.rpm: has 9010"));
+  EXPECT_THAT(refusal(folder_of(tree)).what,
+              AllOf(HasSubstr("Packages/bash-4.2-1.x86_64.rpm: has 9010"), EndsWith(kTreeWayOut)));
 }
 
 TEST_F(ImporterTest, RefusesATreeThatLacksAPackage) {
   TreeFiles tree = centos7_tree();
   tree.erase("Packages/bash-4.2-1.x86_64.rpm");
   const Error error = refusal(folder_of(tree));
-  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_EQ(error.code, Errc::mismatch);
   EXPECT_THAT(error.what, AllOf(HasSubstr("primary.xml.gz names Packages/bash-4.2-1.x86_64.rpm"),
-                                HasSubstr("incomplete")));
+                                HasSubstr("incomplete"), EndsWith(kTreeWayOut)));
 }
 
 TEST_F(ImporterTest, RefusesMetadataThatDoesNotMatchOrIsLacking) {
@@ -233,6 +256,10 @@ TEST_F(ImporterTest, RefusesMetadataThatDoesNotMatchOrIsLacking) {
   tree = centos7_tree();
   tree["repodata/repomd.xml"] += " ";
   EXPECT_THAT(refusal(folder_of(tree)).what, HasSubstr("repodata/repomd.xml: sha256"));
+  tree = debian_tree();
+  tree["md5sum.txt"] += "cut  ./short\n";
+  EXPECT_THAT(refusal(iso_of(tree)).what,
+              AllOf(HasSubstr("md5sum.txt: 'cut' is not"), EndsWith(kIsoWayOut)));
 }
 
 TEST_F(ImporterTest, FindsBothRepositoriesOfAnEl9Dvd) {
@@ -258,7 +285,7 @@ TEST_F(ImporterTest, ChecksTheSumsOfADebianTree) {
   tree["pool/main/b/bash/bash_5.2_amd64.deb"][7] ^= 1;
   EXPECT_THAT(refusal(folder_of(tree)).what,
               AllOf(HasSubstr("pool/main/b/bash/bash_5.2_amd64.deb: md5 is"),
-                    HasSubstr("md5sum.txt promises")));
+                    HasSubstr("md5sum.txt promises"), EndsWith(kTreeWayOut)));
   tree.erase("pool/main/b/bash/bash_5.2_amd64.deb");
   tree.erase("firmware/bash.deb");
   EXPECT_THAT(refusal(folder_of(tree)).what, HasSubstr("md5sum.txt names pool/main/b/bash"));

@@ -14,7 +14,12 @@ namespace farboot {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+
+constexpr const char* kWayOut =
+    "; no image was stored: fetch it again, now or later: the mirror may be in the middle of an "
+    "update";
 
 constexpr const char* kBig = "Packages/kernel-3.10-1.x86_64.rpm";
 constexpr const char* kSmall = "Packages/bash-4.2-1.x86_64.rpm";
@@ -143,8 +148,20 @@ TEST_F(MirrorTest, ThatLacksAPackageIsRefusedByName) {
   const MirrorServer server(tree);
   auto image = run(server.url());
   ASSERT_FALSE(image);
-  EXPECT_EQ(image.error().code, Errc::invalid);
-  EXPECT_THAT(image.error().what, HasSubstr(kSmall));
+  EXPECT_EQ(image.error().code, Errc::mismatch);
+  EXPECT_THAT(image.error().what, AllOf(HasSubstr(kSmall), EndsWith(kWayOut)));
+}
+
+TEST_F(MirrorTest, ThatIsBetweenTwoVersionsIsRefusedByName) {
+  for (const char* gone : {"images/pxeboot/vmlinuz", "primary.xml.gz", "filelists.xml.gz"}) {
+    TreeFiles tree = centos7_tree();
+    std::erase_if(tree, [&](const auto& each) { return each.first.ends_with(gone); });
+    const MirrorServer server(tree);
+    auto image = run(server.url());
+    ASSERT_FALSE(image) << gone;
+    EXPECT_EQ(image.error().code, Errc::mismatch);
+    EXPECT_THAT(image.error().what, AllOf(HasSubstr(gone), EndsWith(kWayOut)));
+  }
 }
 
 TEST_F(MirrorTest, ThatHasAnotherPackageIsRefusedWithBothDigests) {
@@ -155,8 +172,8 @@ TEST_F(MirrorTest, ThatHasAnotherPackageIsRefusedWithBothDigests) {
   auto image = run(server.url());
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().code, Errc::mismatch);
-  EXPECT_THAT(image.error().what,
-              AllOf(HasSubstr(kBig), HasSubstr(promised), HasSubstr(sha256_hex(tree[kBig]))));
+  EXPECT_THAT(image.error().what, AllOf(HasSubstr(kBig), HasSubstr(promised),
+                                        HasSubstr(sha256_hex(tree[kBig])), EndsWith(kWayOut)));
 }
 
 TEST_F(MirrorTest, WithoutTreeinfoIsNoTree) {
