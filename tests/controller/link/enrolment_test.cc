@@ -81,11 +81,15 @@ TEST_F(LinkEnrolment, RefusesATokenItDidNotMake) {
   ASSERT_TRUE(token);
   EnrolToken guessed = *token;
   guessed.secret[0] ^= 1;
+  CaptureStderr();
   EXPECT_EQ(enroll(encode_token(guessed)).error.code, Errc::denied);
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=pki.token_refused reason=\"wrong secret\""));
   EXPECT_EQ(counts().token_wrong, 1U);
   EnrolToken unknown = *token;
   unknown.id[0] ^= 1;
+  CaptureStderr();
   EXPECT_EQ(enroll(encode_token(unknown)).error.code, Errc::denied);
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=pki.token_refused reason=unknown"));
   EXPECT_EQ(counts().token_unknown, 1U);
   // Nothing was used up by that.
   EXPECT_EQ(enroll(encode_token(*token)).error.what, "");
