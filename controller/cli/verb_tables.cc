@@ -48,6 +48,20 @@ std::string transfer_text(const v1::TransferProgress& transfer) {
   return out;
 }
 
+std::string refusals_text(const v1::Refusals& refused) {
+  std::string out;
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, what);
+  };
+  add(refused.handshakes(), "foreign certificates");
+  add(refused.tokens(), "tokens");
+  add(refused.agents(), "agents");
+  add(refused.operators(), "calls of operators");
+  add(refused.fetches(), "fetches");
+  add(refused.proofs(), "ready proofs");
+  return out;
+}
+
 std::string site_table(const Terminal& terminal, const Repeated<v1::SiteRecord>& sites) {
   Table table({"SITE", "STATE", "SERVES", "STAGES", "AGENTS>", "HOSTS>", "INSTALLS>", "LABELS"});
   for (const v1::SiteRecord& site : sites) {

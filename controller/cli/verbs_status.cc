@@ -14,21 +14,6 @@ std::string usage_text(const v1::StoreUsage& usage) {
                      size_text(usage.disk_bytes()), size_text(usage.free_bytes()));
 }
 
-/// Empty if nothing was refused since the controller started.
-std::string refusals_text(const v1::Refusals& refused) {
-  std::string out;
-  const auto add = [&](std::uint64_t count, std::string_view what) {
-    if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, what);
-  };
-  add(refused.handshakes(), "foreign certificates");
-  add(refused.tokens(), "tokens");
-  add(refused.agents(), "agents");
-  add(refused.operators(), "calls of operators");
-  add(refused.fetches(), "fetches");
-  add(refused.proofs(), "ready proofs");
-  return out;
-}
-
 Exit status(Session& session) {
   v1::FleetStatus answer;
   const auto done = session.call(&Stub::GetStatus, v1::GetStatusRequest(), answer);

@@ -84,6 +84,21 @@ TEST(Progress, RedrawsOnATtyAndPrintsLinesElsewhere) {
   EXPECT_THAT(lines, ::testing::Not(HasSubstr("\x1b")));
 }
 
+TEST(Refusals, AreToldInWordsEachIfThereWasOne) {
+  v1::Refusals refused;
+  EXPECT_EQ(refusals_text(refused), "");
+  refused.set_tokens(2);
+  EXPECT_EQ(refusals_text(refused), "2 tokens");
+  refused.set_handshakes(1);
+  refused.set_agents(3);
+  refused.set_fetches(4);
+  refused.set_proofs(5);
+  refused.set_operators(6);
+  EXPECT_EQ(refusals_text(refused),
+            "1 foreign certificates, 2 tokens, 3 agents, 6 calls of operators, 4 fetches, "
+            "5 ready proofs");
+}
+
 TEST(AgentTable, TellsOfADiskThatRots) {
   std::ostringstream sink;
   google::protobuf::RepeatedPtrField<v1::AgentRecord> agents;
