@@ -224,6 +224,7 @@ void Agent::Parts::count() {
   metrics.dhcp(dhcp.counters(), dhcp.dhcp_port() != 0);
   metrics.tftp(tftp.counters(), tftp.sessions());
   metrics.link(link.status().connected, link.sync());
+  metrics.catalog(catalog.refused());
   const auto active = catalog.active();
   metrics.serving(active ? active->release.number : 0, hosts.running().all());
 }

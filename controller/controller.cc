@@ -138,7 +138,8 @@ Refusals Controller::Parts::refusals() const {
           .agents = enrol.agent_refused,
           .fetches = counts.fetches_refused,
           .proofs = counts.proofs_refused,
-          .operators = operators.refused()};
+          .operators = operators.refused(),
+          .releases = counts.releases_refused};
 }
 
 Result<void> Controller::Parts::listen() {

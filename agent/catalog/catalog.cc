@@ -101,7 +101,9 @@ Result<void> Catalog::open(const VerifyKey* trusted) {
   for (const auto& [key, slot] : {std::pair{kActive, &active_}, std::pair{kPrevious, &previous_}}) {
     auto entry = state_.get(key);
     if (!entry) return prefix(key, entry.error());
-    if (*entry) *slot = load_stored(key, **entry, trusted);
+    if (!*entry) continue;
+    *slot = load_stored(key, **entry, trusted);
+    if (*slot == nullptr) ++refused_;
   }
   if (!active_ && previous_) {
     active_ = previous_;

@@ -64,6 +64,9 @@ class Catalog {
   /// is no key to ask (a torn identity must not stop a site that is cut off).
   Result<void> open(const VerifyKey* trusted);
 
+  /// Releases on the disk that open() did not take: changed, not signed by `trusted`, not readable.
+  std::uint64_t refused() const { return refused_; }
+
   /// What requests use. nullptr: nothing is active yet. Loop only.
   std::shared_ptr<const Snapshot> active() const { return active_; }
 
@@ -109,6 +112,7 @@ class Catalog {
   const ContentStore& content_;
   StateStore& state_;
   std::shared_ptr<const Snapshot> active_, previous_;
+  std::uint64_t refused_ = 0;
   std::map<std::string, std::vector<Pinned>, std::less<>> pins_;
   std::multimap<Digest, std::weak_ptr<const Manifest>> lent_;  ///< all that were ever reachable
 };

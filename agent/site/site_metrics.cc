@@ -103,10 +103,13 @@ struct LinkFigures {
                                 "Desired states and offers that were refused")),
         rotten(figures.counter("farboot_store_rotten_chunks_total",
                                "Chunks found rotten on the disk; each is fetched again")),
+        unreadable(figures.counter("farboot_catalog_refused_releases_total",
+                                   "Releases on the disk that were changed, not signed by the "
+                                   "fleet's key, or not readable; they are not served")),
         release(figures.gauge("farboot_release_active", "Number of the release that is served")),
         installs(figures.gauge("farboot_installs", "Machines that install, or did lately")) {}
   Gauge &connected, &desired, &total, &done, &rate, &failing;
-  Counter &wan, &refused, &rotten;
+  Counter &wan, &refused, &rotten, &unreadable;
   Gauge &release, &installs;
 };
 
@@ -174,6 +177,8 @@ void SiteMetrics::link(bool connected, const SyncStatus& sync) {
   raise_to(to.refused, sync.refused_documents);
   raise_to(to.rotten, sync.rotten_chunks);
 }
+
+void SiteMetrics::catalog(std::uint64_t refused) { raise_to(state_->link.unreadable, refused); }
 
 void SiteMetrics::serving(std::uint64_t release, std::size_t installs) {
   state_->link.release.Set(static_cast<double>(release));

@@ -25,6 +25,7 @@ class SiteMetrics {
   void tftp(const TftpServer::Counters& counters, std::size_t sessions);
   void store(const StoreUsage& usage);
   void link(bool connected, const SyncStatus& sync);
+  void catalog(std::uint64_t refused);
   void serving(std::uint64_t release, std::size_t installs);
 
  private:

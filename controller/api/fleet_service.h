@@ -37,6 +37,7 @@ struct Refusals {
   std::uint64_t fetches = 0;     ///< content that is not of the agent's site
   std::uint64_t proofs = 0;      ///< ready proofs that do not hold
   std::uint64_t operators = 0;   ///< revoked or unknown
+  std::uint64_t releases = 0;    ///< changed in our store since they were made
 };
 
 class FleetService {

@@ -10,6 +10,7 @@ void fill(v1::Refusals& out, const Refusals& refused) {
   out.set_fetches(refused.fetches);
   out.set_proofs(refused.proofs);
   out.set_operators(refused.operators);
+  out.set_releases(refused.releases);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ std::string refusals_text(const v1::Refusals& refused) {
   add(refused.operators(), "calls of operators");
   add(refused.fetches(), "fetches");
   add(refused.proofs(), "ready proofs");
+  add(refused.releases(), "changed releases");
   return out;
 }
 

@@ -38,6 +38,7 @@ struct LinkCounts {
   std::uint64_t events = 0;       ///< kept; each once, however often it came
   std::uint64_t chunk_bytes = 0;  ///< sent, as they travel
   std::uint64_t fetches_refused = 0, proofs_refused = 0;
+  std::uint64_t releases_refused = 0;  ///< not offered: changed since they were stored; each once
 };
 
 /// Thread-safe. gRPC's callback API; what may block runs on threads of its own.

@@ -32,6 +32,9 @@ LinkService::Impl::StateMessages LinkService::Impl::state_messages(const std::st
       // The desired state goes out all the same: the agent may hold the release already.
       out.lacking = content.error();
       broken.insert(release);
+      const Errc why = content.error().code;
+      if (why == Errc::corrupt || why == Errc::invalid)
+        changed_releases_.with([&](auto& changed) { changed.insert(release); });
       continue;
     }
     v1::ControllerMessage offer;

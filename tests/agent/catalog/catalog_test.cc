@@ -53,6 +53,7 @@ TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
     Catalog again(store_, state_);
     ASSERT_TRUE(again.open(&trusted));
     EXPECT_NE(again.active(), nullptr);
+    EXPECT_EQ(again.refused(), 0u);
   }
   made.images[0].name = "centos8";  // as somebody would who has the disk in hand
   document.document = encode_release(made);
@@ -62,6 +63,7 @@ TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
   ASSERT_NE(again.active(), nullptr) << "the previous one serves";
   EXPECT_NE(again.active()->release.image("centos7@t1"), nullptr);
   EXPECT_EQ(again.active()->release.images[0].name, "centos7");
+  EXPECT_EQ(again.refused(), 1u);
 }
 
 TEST_F(CatalogTest, HasNothingToServeBeforeTheFirstRelease) {

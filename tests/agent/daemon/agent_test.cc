@@ -82,6 +82,7 @@ TEST_F(AgentTest, CountsWhatItsServersDo) {
   EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_silent_total{why=\"not_pxe\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_listening 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_sync_refused_documents_total 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_catalog_refused_releases_total 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_link_connected 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_store_budget_bytes "));
 }

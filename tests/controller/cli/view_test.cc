@@ -94,9 +94,10 @@ TEST(Refusals, AreToldInWordsEachIfThereWasOne) {
   refused.set_fetches(4);
   refused.set_proofs(5);
   refused.set_operators(6);
+  refused.set_releases(7);
   EXPECT_EQ(refusals_text(refused),
             "1 foreign certificates, 2 tokens, 3 agents, 6 calls of operators, 4 fetches, "
-            "5 ready proofs");
+            "5 ready proofs, 7 changed releases");
 }
 
 TEST(AgentTable, TellsOfADiskThatRots) {
