@@ -156,6 +156,7 @@ struct Agent::Parts {
   LocalControl control{loop, hosts};
 
   std::uint16_t http_port = 0;
+  std::string unasked;  ///< why what is served was not asked for its signature; empty: it was
   boost::asio::signal_set signals{loop, SIGTERM, SIGINT};
   boost::asio::steady_timer watchdog{loop};
   boost::asio::steady_timer store_look{loop};
@@ -172,9 +173,13 @@ struct Agent::Parts {
 
 Result<void> Agent::Parts::open() {
   bell.tell([this] { link.damaged(); });
+  // Without it there is no link either, so nothing new is taken; what is here was verified before
+  // it was stored. Who could tear the key out of this disk could as well put his own in its place:
+  // a site that is cut off gains nothing from silence.
   const auto trusted = load_verify_key(config.state_dir);
   if (!trusted) log::warn("agent.no_verify_key", log::kv("error", trusted.error().what));
   if (auto read = catalog.open(trusted ? &*trusted : nullptr); !read) return read.error();
+  if (!trusted && catalog.active()) unasked = trusted.error().what;
   return hosts.open();
 }
 
@@ -215,6 +220,9 @@ Task<void> Agent::Parts::watch_store() {
 std::vector<std::string> Agent::Parts::troubles() const {
   std::vector<std::string> all;
   if (!dhcp.trouble().empty()) all.push_back("PXE clients get no answer: " + dhcp.trouble());
+  if (!unasked.empty() && link.status().agent.empty())
+    all.push_back("No new release is taken, and the one served was not asked for its signature: " +
+                  unasked);
   if (const std::string error = link.sync().error; !error.empty())
     all.push_back("Content does not arrive: " + error);
   return all;

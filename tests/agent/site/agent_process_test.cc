@@ -7,8 +7,10 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "tests/agent/http/raw_client.h"
@@ -165,6 +167,68 @@ TEST_F(AgentProcess, ALostIndexIsRebuiltFromThePacksAndLittleIsFetchedAgain) {
   for (const auto& [path, digest] : files)
     ASSERT_TRUE(eventually([&] { return served(path); })) << path << log();
   EXPECT_LT(*sent - before, before) << "only what lay in the database is sent again";
+}
+
+TEST_F(AgentProcess, WithoutItsVerifyKeyItServesWhatItHasAndTakesNothingNew) {
+  const Digest first = controller_->add_release(3);
+  controller_->order("lyon", {}, first);
+  ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
+  start();
+  const auto serves = [&](const std::map<std::string, Digest>& files) {
+    return std::all_of(files.begin(), files.end(), [](const auto& file) {
+      const Answer answer = get(file.first);
+      return answer.status == 200 && answer.whole && sha256(as_bytes(answer.body)) == file.second;
+    });
+  };
+  const auto old_files = files_of(first);
+  ASSERT_TRUE(eventually([&] { return serves(old_files); })) << log();
+  stop();
+
+  const auto key = folder_ / "state" / "identity" / "verify.key";
+  std::filesystem::copy_file(key, folder_ / "kept");
+  std::ofstream(key) << "torn";
+  const std::uint64_t connects = controller_->counts().connects;
+  const Digest second = controller_->add_release(3);
+  controller_->order("lyon", {}, second);
+  start();
+  ASSERT_TRUE(eventually([&] {
+    return log().find("event=agent.not_enrolled") != std::string::npos;
+  })) << log();
+  EXPECT_THAT(log(), HasSubstr("event=agent.no_verify_key"));
+  EXPECT_TRUE(eventually([&] { return serves(old_files); })) << log();
+  EXPECT_THAT(get("/v1/health").body, HasSubstr("No new release is taken"));
+  EXPECT_EQ(controller_->counts().connects, connects) << "it asks nobody";
+
+  std::filesystem::copy_file(folder_ / "kept", key,
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto new_files = files_of(second);
+  EXPECT_TRUE(eventually([&] { return serves(new_files); })) << "the key is back: " << log();
+  EXPECT_EQ(get("/v1/health").body.find("No new release is taken"), std::string::npos);
+}
+
+TEST_F(AgentProcess, AReleaseChangedOnItsDiskIsCountedAndFetchedAgain) {
+  const Digest release = controller_->add_release(3);
+  controller_->order("lyon", {}, release);
+  ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
+  start();
+  const auto files = files_of(release);
+  const auto served = [&] { return get(files.begin()->first).status == 200; };
+  ASSERT_TRUE(eventually(served)) << log();
+  stop();
+
+  {
+    const auto database = Database::open((folder_ / "state" / "db").string());
+    ASSERT_TRUE(database) << database.error().what;
+    const auto state = RocksState::open(**database);
+    ASSERT_TRUE(state) << state.error().what;
+    std::string changed = (*(*state)->get("catalog/active"))->value;
+    changed.replace(changed.find("centos7"), 7, "centos8");
+    ASSERT_TRUE((*state)->put("catalog/active", changed));
+  }
+  start();
+  EXPECT_TRUE(eventually(served)) << log();
+  EXPECT_THAT(log(), HasSubstr("event=catalog.release_unreadable key=catalog/active"));
+  EXPECT_THAT(get("/v1/metrics").body, HasSubstr("\nfarboot_catalog_refused_releases_total 1\n"));
 }
 
 TEST_F(AgentProcess, ARebuildWithoutPacksSaysSo) {
