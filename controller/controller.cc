@@ -131,7 +131,8 @@ struct Controller::Parts {
 
 Refusals Controller::Parts::refusals() const {
   const Enrolment::Counts enrol = enrolment.counts();
-  const LinkCounts counts = link.counts();
+  LinkCounts counts = link.counts();
+  counts.releases_refused.merge(releases.changed());
   return {.handshakes = handshakes_refused(),
           .tokens = enrol.token_malformed + enrol.token_unknown + enrol.token_wrong +
                     enrol.token_expired + enrol.token_used,
@@ -139,7 +140,7 @@ Refusals Controller::Parts::refusals() const {
           .fetches = counts.fetches_refused,
           .proofs = counts.proofs_refused,
           .operators = operators.refused(),
-          .releases = counts.releases_refused};
+          .releases = counts.releases_refused.size()};
 }
 
 Result<void> Controller::Parts::listen() {

@@ -1,5 +1,7 @@
 #include "controller/api/handlers.h"
 
+#include <algorithm>
+
 namespace farboot {
 namespace {
 
@@ -39,8 +41,6 @@ grpc::Status FleetService::Handlers::GetStatus(Context* context, const v1::GetSt
                 [&](const PeerIdentity&) -> Result<void> {
                   const auto usage = parts_.content.usage();
                   if (!usage) return usage.error();
-                  const auto newest = parts_.releases.newest();
-                  if (!newest) return newest.error();
                   const auto images = parts_.images.images();
                   if (!images) return images.error();
                   const auto sites = parts_.fleet.sites();
@@ -52,7 +52,10 @@ grpc::Status FleetService::Handlers::GetStatus(Context* context, const v1::GetSt
                   const auto rollouts = parts_.rollouts.unfinished();
                   if (!rollouts) return rollouts.error();
 
-                  out->set_newest_release(*newest ? (*newest)->release.number : 0);
+                  // Read from no document: that one was changed is to be told here.
+                  std::uint64_t newest = 0;
+                  for (const auto& [digest, number] : *numbers) newest = std::max(newest, number);
+                  out->set_newest_release(newest);
                   out->set_images(static_cast<std::uint32_t>(images->size()));
                   out->set_sites(static_cast<std::uint32_t>(sites->size()));
                   out->set_rollouts_running(static_cast<std::uint32_t>(rollouts->size()));

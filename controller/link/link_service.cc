@@ -56,7 +56,7 @@ LinkCounts LinkService::Impl::counts() const {
   out.chunk_bytes = chunk_bytes_;
   out.fetches_refused = fetches_refused_;
   out.proofs_refused = proofs_refused_;
-  out.releases_refused = changed_releases_.with([](const auto& changed) { return changed.size(); });
+  out.releases_refused = changed_releases_.with([](const auto& changed) { return changed; });
   return out;
 }
 

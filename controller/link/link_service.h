@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/content/digest.h"
 #include "common/content/signature.h"
 #include "common/store/content_store.h"
 #include "common/store/state_store.h"
@@ -38,7 +40,7 @@ struct LinkCounts {
   std::uint64_t events = 0;       ///< kept; each once, however often it came
   std::uint64_t chunk_bytes = 0;  ///< sent, as they travel
   std::uint64_t fetches_refused = 0, proofs_refused = 0;
-  std::uint64_t releases_refused = 0;  ///< not offered: changed since they were stored; each once
+  std::set<Digest> releases_refused;  ///< not offered: changed since they were stored
 };
 
 /// Thread-safe. gRPC's callback API; what may block runs on threads of its own.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/log.h"
+
 namespace farboot {
 namespace {
 
@@ -28,7 +30,22 @@ std::optional<std::uint64_t> release_number(std::string_view name) {
 
 }  // namespace
 
+std::set<Digest> ReleaseBook::changed() const {
+  return changed_.with([](const auto& known) { return known; });
+}
+
 Result<StoredRelease> ReleaseBook::load(std::string_view hex) const {
+  auto release = read(hex);
+  if (release || (release.error().code != Errc::corrupt && release.error().code != Errc::invalid))
+    return release;
+  const auto digest = Digest::from_hex(hex);
+  if (digest && changed_.with([&](auto& known) { return known.insert(*digest).second; }))
+    log::error("release.changed", log::kv("release", digest->short_hex()),
+               log::kv("error", release.error().what));
+  return release;
+}
+
+Result<StoredRelease> ReleaseBook::read(std::string_view hex) const {
   const auto entry = state_.get(document_key(hex));
   if (!entry) return entry.error();
   if (!*entry) return fail(Errc::not_found, "release {}: not here", hex);

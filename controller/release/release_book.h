@@ -4,11 +4,13 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/guarded.h"
 #include "common/base/result.h"
 #include "common/content/release.h"
 #include "common/content/signature.h"
@@ -22,7 +24,7 @@ struct StoredRelease {
   SignedDocument document;
 };
 
-/// Thread-safe: it holds nothing but the store and the key. Borrows both.
+/// Thread-safe. Borrows the store and the key.
 class ReleaseBook {
  public:
   ReleaseBook(StateStore& state, const SigningKey& key) : state_(state), key_(key) {}
@@ -38,6 +40,9 @@ class ReleaseBook {
   /// What people call each release. Reads no document.
   Result<std::map<Digest, std::uint64_t>> numbers() const;
 
+  /// Those asked for since the start that were changed since they were made. Each is in the log.
+  std::set<Digest> changed() const;
+
   /// Numbers, dates and signs `content` (its number, parent and created are not looked at) as the
   /// child of `parent`, and adds it to `transaction`, which conflicts if another release was made
   /// meanwhile. Errors: invalid (the content does not hold together), exhausted (too large).
@@ -46,9 +51,11 @@ class ReleaseBook {
 
  private:
   Result<StoredRelease> load(std::string_view hex) const;
+  Result<StoredRelease> read(std::string_view hex) const;
 
   StateStore& state_;
   const SigningKey& key_;
+  mutable Guarded<std::set<Digest>> changed_;
 };
 
 /// True if a machine could tell no difference: everything but number, parent, date and comment.

@@ -26,10 +26,11 @@ TestController::TestController(std::uint64_t content_budget_bytes)
       enrolment(state, *authority, clock),
       operators(state, *authority, clock) {
   FARBOOT_CHECK(fleet.open().has_value());
-  service_ = std::make_unique<FleetService>(
-      FleetService::Parts{state, content, *authority, enrolment, operators, images, releases, fleet,
-                          rollouts, clock, "controller.test:7443", "0.1.0-test", folder / "imports",
-                          [this] { return Refusals{.operators = operators.refused()}; }});
+  service_ = std::make_unique<FleetService>(FleetService::Parts{
+      state, content, *authority, enrolment, operators, images, releases, fleet, rollouts, clock,
+      "controller.test:7443", "0.1.0-test", folder / "imports", [this] {
+        return Refusals{.operators = operators.refused(), .releases = releases.changed().size()};
+      }});
   const auto server = authority->issue_server({"127.0.0.1", "localhost"});
   FARBOOT_CHECK(server.has_value());
   grpc::ServerBuilder builder;

@@ -140,6 +140,27 @@ TEST_F(FleetServiceTest, DiffsWithoutStoring) {
   EXPECT_FALSE(*controller_.releases.newest());
 }
 
+TEST_F(FleetServiceTest, TellsTheStatusThoughTheNewestReleaseWasChanged) {
+  controller_.add_image("centos7", "1708");
+  ASSERT_TRUE(apply({spec()}));
+  const StateEntry stored = controller_.state.scan("release/")->front();
+  std::string changed = stored.value;
+  changed.replace(changed.find("centos7"), 7, "centos8");
+  ASSERT_TRUE(controller_.state.put(stored.key, changed));
+  v1::FleetStatus status;
+  const auto told = call(&Stub::GetStatus, v1::GetStatusRequest(), status);
+  ASSERT_TRUE(told) << told.error().what;
+  EXPECT_EQ(status.newest_release(), 1u);
+  EXPECT_EQ(status.refusals().releases(), 0u) << "nobody asked for it yet";
+  v1::StartRolloutRequest request;
+  request.set_release("r1");
+  request.add_waves()->add_selectors("all");
+  v1::Rollout rollout;
+  EXPECT_EQ(call(&Stub::StartRollout, request, rollout).error().code, Errc::corrupt);
+  ASSERT_TRUE(call(&Stub::GetStatus, v1::GetStatusRequest(), status));
+  EXPECT_EQ(status.refusals().releases(), 1u);
+}
+
 TEST_F(FleetServiceTest, RemovesAnImageOnlyWhenNothingNeedsIt) {
   controller_.add_image("centos7", "1708");
   controller_.add_image("rocky9", "9.4");

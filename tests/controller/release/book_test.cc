@@ -10,6 +10,8 @@ namespace farboot {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
 
 constexpr WallTime kNow(Seconds(1'790'000'000));
 
@@ -193,7 +195,15 @@ TEST_F(ReleaseBookTest, DoesNotTrustADocumentThatChangedOnDisk) {
   const StoredRelease made = make("one"), other = make("two");
   ASSERT_TRUE(state_.put("release/" + made.digest.hex(),
                          std::string(as_text(encode_signed(other.document)))));
+  EXPECT_TRUE(book_.changed().empty());
+  CaptureStderr();
   EXPECT_EQ(book_.find("r1").error().code, Errc::corrupt);
+  EXPECT_EQ(book_.find(made.digest).error().code, Errc::corrupt);
+  const std::string log = GetCapturedStderr();
+  const auto at = log.find("event=release.changed release=" + made.digest.short_hex());
+  ASSERT_NE(at, std::string::npos) << log;
+  EXPECT_EQ(log.find("event=release.changed", at + 1), std::string::npos) << "each once";
+  EXPECT_EQ(book_.changed(), std::set<Digest>{made.digest});
 }
 
 }  // namespace
