@@ -7,7 +7,7 @@ namespace farboot {
 bool Streams::add(const std::shared_ptr<AgentStream>& stream) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return false;
-  all_.emplace(stream.get(), stream);
+  all_[stream.get()].stream = stream;
   return true;
 }
 
@@ -21,17 +21,21 @@ bool Streams::add(const std::shared_ptr<ChunkStream>& stream) {
 bool Streams::greet(const std::shared_ptr<AgentStream>& stream,
                     std::shared_ptr<AgentStream>& before) {
   const std::lock_guard lock(mutex_);
-  if (!all_.contains(stream.get())) return false;
-  const auto arrived = arrived_.find(stream->agent().id);
+  const auto found = all_.find(stream.get());
+  if (found == all_.end()) return false;
+  const std::string& agent = found->second.agent;
+  const auto arrived = arrived_.find(agent);
   if (arrived != arrived_.end() && arrived->second.lock() == stream) arrived_.erase(arrived);
-  before = std::exchange(greeted_[stream->agent().id], stream);
+  before = std::exchange(greeted_[agent], stream);
   return true;
 }
 
 std::shared_ptr<AgentStream> Streams::admit(const std::shared_ptr<AgentStream>& stream,
                                             const std::string& agent) {
   const std::lock_guard lock(mutex_);
-  if (!all_.contains(stream.get())) return nullptr;
+  const auto found = all_.find(stream.get());
+  if (found == all_.end()) return nullptr;
+  found->second.agent = agent;
   return std::exchange(arrived_[agent], stream).lock();
 }
 
@@ -55,16 +59,16 @@ std::vector<std::shared_ptr<ChunkStream>> Streams::admit(const std::shared_ptr<C
 
 bool Streams::remove(AgentStream& stream) {
   // Freed outside the lock.
-  std::shared_ptr<AgentStream> one, two;
+  Open one;
+  std::shared_ptr<AgentStream> two;
   const std::lock_guard lock(mutex_);
   const auto found = all_.find(&stream);
-  if (found != all_.end()) {
-    one = std::move(found->second);
-    all_.erase(found);
-  }
-  const auto arrived = arrived_.find(stream.agent().id);
+  if (found == all_.end()) return false;
+  one = std::move(found->second);
+  all_.erase(found);
+  const auto arrived = arrived_.find(one.agent);
   if (arrived != arrived_.end() && arrived->second.lock().get() == &stream) arrived_.erase(arrived);
-  const auto named = greeted_.find(stream.agent().id);
+  const auto named = greeted_.find(one.agent);
   // Another stream of the same agent has taken its place: the agent is not gone.
   if (named == greeted_.end() || named->second.get() != &stream) return false;
   two = std::move(named->second);
@@ -115,7 +119,7 @@ void Streams::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& [key, stream] : all_) streams.push_back(stream);
+    for (const auto& [key, open] : all_) streams.push_back(open.stream);
     for (const auto& [key, fetch] : fetches_) fetches.push_back(fetch.stream);
   }
   const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "the controller stops; come again");

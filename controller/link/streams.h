@@ -46,7 +46,12 @@ class Streams {
 
  private:
   mutable std::mutex mutex_;
-  std::map<AgentStream*, std::shared_ptr<AgentStream>> all_;
+  struct Open {
+    std::shared_ptr<AgentStream> stream;
+    /// Empty: not known yet. Not asked of the stream, which may be told at this moment.
+    std::string agent;
+  };
+  std::map<AgentStream*, Open> all_;
   std::map<std::string, std::shared_ptr<AgentStream>> greeted_;  ///< by agent
   std::map<std::string, std::weak_ptr<AgentStream>> arrived_;    ///< likewise, no hello yet
   struct Fetch {

@@ -42,5 +42,18 @@ TEST_F(StreamsTest, OneOfAnAgentAtATimeWaitsToSayHello) {
   }
 }
 
+TEST_F(StreamsTest, OneThatEndsBeforeItIsToldWhoItIsLeavesNothingBehind) {
+  std::shared_ptr<AgentStream> before;
+  const auto first = arrive("lyon/pi1", before);
+  // The client cancels while the pool is on its way to begin(), which moves into agent().
+  EXPECT_TRUE(first->agent().id.empty());
+  EXPECT_FALSE(streams_.remove(*first));
+  const auto second = arrive("lyon/pi1", before);
+  EXPECT_EQ(before, nullptr) << "the first is gone";
+  EXPECT_FALSE(streams_.remove(*second));
+  EXPECT_FALSE(streams_.remove(*second)) << "harmless twice";
+  for (const auto& stream : {first, second}) stream->OnDone();  // as gRPC does at the end
+}
+
 }  // namespace
 }  // namespace farboot
