@@ -20,6 +20,11 @@ grpc::Status stopping() {
   return {grpc::StatusCode::UNAVAILABLE, "the controller stops; come again"};
 }
 
+/// Not RESOURCE_EXHAUSTED: an agent that hears that of a fetch makes room in its own store.
+grpc::Status too_many_fetches() {
+  return {grpc::StatusCode::UNAVAILABLE, "earlier fetches of this agent still end; come again"};
+}
+
 }  // namespace
 
 Result<AgentRecord> LinkService::Impl::admit(const PeerIdentity& peer) {
@@ -127,7 +132,9 @@ void LinkService::Impl::admit_fetch(const std::shared_ptr<ChunkStream>& stream,
   auto agent = admit(peer);
   if (!agent) return stream->finish(to_grpc(agent.error()));
   // Named before it is looked at again: a revocation in between finds the stream.
-  for (const auto& before : streams_.admit(stream, agent->id))
+  std::vector<std::shared_ptr<ChunkStream>> over;
+  if (!streams_.admit(stream, agent->id, over)) return stream->finish(too_many_fetches());
+  for (const auto& before : over)
     before->finish({grpc::StatusCode::ABORTED, "the same agent fetches again"});
   agent = admit(peer);
   auto allowed = agent ? check_fetch(*agent, want) : Result<void>(agent.error());

@@ -1,5 +1,6 @@
 #include "controller/link/streams.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace farboot {
@@ -39,22 +40,24 @@ std::shared_ptr<AgentStream> Streams::admit(const std::shared_ptr<AgentStream>& 
   return std::exchange(arrived_[agent], stream).lock();
 }
 
-std::vector<std::shared_ptr<ChunkStream>> Streams::admit(const std::shared_ptr<ChunkStream>& stream,
-                                                         const std::string& agent) {
+bool Streams::admit(const std::shared_ptr<ChunkStream>& stream, const std::string& agent,
+                    std::vector<std::shared_ptr<ChunkStream>>& over) {
   const std::lock_guard lock(mutex_);
   const auto found = fetches_.find(stream.get());
-  if (found == fetches_.end()) return {};
+  if (found == fetches_.end()) return true;  // it has ended: nothing is begun
+  const auto open = std::count_if(fetches_.begin(), fetches_.end(),
+                                  [&](const auto& fetch) { return fetch.second.agent == agent; });
+  if (static_cast<std::size_t>(open) >= kFetchesOpenPerAgent) return false;
   found->second.agent = agent;
   found->second.number = ++admissions_;
   std::map<std::uint64_t, Fetch*> of_agent;
   for (auto& [key, fetch] : fetches_)
     if (fetch.agent == agent && fetch.number != 0) of_agent[fetch.number] = &fetch;
-  std::vector<std::shared_ptr<ChunkStream>> over;
   for (; of_agent.size() > kFetchesPerAgent; of_agent.erase(of_agent.begin())) {
     of_agent.begin()->second->number = 0;
     over.push_back(of_agent.begin()->second->stream);
   }
-  return over;
+  return true;
 }
 
 bool Streams::remove(AgentStream& stream) {

@@ -17,6 +17,8 @@ namespace farboot {
 class Streams {
  public:
   static constexpr std::size_t kFetchesPerAgent = 2;
+  /// With those that are ended: one whose line takes nothing keeps its frames for CutOff::kGrace.
+  static constexpr std::size_t kFetchesOpenPerAgent = 4;
 
   /// A stream that has just been accepted, of whom is not known yet. False: we are stopping.
   bool add(const std::shared_ptr<AgentStream>& stream);
@@ -28,9 +30,10 @@ class Streams {
   /// say hello in its place is to be ended.
   std::shared_ptr<AgentStream> admit(const std::shared_ptr<AgentStream>& stream,
                                      const std::string& agent);
-  /// The oldest of this agent's are to be ended, so that not more than those few are left.
-  std::vector<std::shared_ptr<ChunkStream>> admit(const std::shared_ptr<ChunkStream>& stream,
-                                                  const std::string& agent);
+  /// The oldest of this agent's go to `over` and are to be ended, so that not more than those few
+  /// are left. False: too many of them have not gone yet, and this one is to be ended instead.
+  bool admit(const std::shared_ptr<ChunkStream>& stream, const std::string& agent,
+             std::vector<std::shared_ptr<ChunkStream>>& over);
 
   /// True if it was the agent's stream, so that the agent is gone now.
   bool remove(AgentStream& stream);

@@ -286,6 +286,41 @@ TEST_F(LinkFetch, TheThirdAtOnceEndsTheFirst) {
   }
 }
 
+TEST_F(LinkFetch, TheFifthIsTurnedAwayWhileTheFirstTwoCannotEnd) {
+  const Digest large = controller_.add_release(200);
+  controller_.order("lyon", {}, large);
+  std::vector<Digest> ids;  // each as large as a chunk may be
+  for (const ChunkRef& chunk : controller_.chunks_of(large))
+    if (chunk.size_bytes == kChunkBytesMax) ids.push_back(chunk.id);
+  v1::FetchChunksRequest request = want(large, ids);
+  request.set_encodings(0);
+  // A client that takes what it reads and hardly more: who is ended keeps the frame it writes.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 * 1024);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto stub = v1::Link::NewStub(own_channel(lyon_, arguments));
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::ChunkFrame>>> readers;
+  v1::ChunkFrame frame;
+  for (int i = 0; i < 4; ++i) {
+    const std::uint64_t before = controller_.counts().chunk_bytes;
+    contexts.push_back(patient());
+    readers.push_back(stub->FetchChunks(contexts.back().get(), request));
+    ASSERT_TRUE(readers.back()->Read(&frame));
+    // It has made the third frame: the second is on the line and goes no further.
+    ASSERT_TRUE(
+        eventually([&] { return controller_.counts().chunk_bytes - before > 2 * kFrameBytesMax; }));
+  }
+  const Error fifth = fetch(stub, request).error;
+  EXPECT_EQ(fifth.code, Errc::unavailable);
+  EXPECT_THAT(fifth.what, HasSubstr("earlier fetches of this agent"));
+  for (const auto& context : contexts) context->TryCancel();
+  for (const auto& reader : readers) static_cast<void>(reader->Finish());
+  EXPECT_TRUE(eventually([&] {
+    return fetch(stub, want(large, std::span(&ids.front(), 1))).error.what.empty();
+  })) << "when they are gone it may";
+}
+
 TEST_F(LinkFetch, SaysWhyWhenItStopsInTheMiddle) {
   const Digest large = controller_.add_release(200);
   controller_.order("lyon", {}, large);

@@ -95,6 +95,11 @@ class LinkServiceTest : public ::testing::Test {
   std::shared_ptr<grpc::Channel> loud_channel(const Credentials& credentials) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxSendMessageSize(-1);
+    return own_channel(credentials, arguments);
+  }
+  /// One that shares its connection with no other.
+  std::shared_ptr<grpc::Channel> own_channel(const Credentials& credentials,
+                                             grpc::ChannelArguments arguments) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     return grpc::CreateCustomChannel(controller_.address(),
                                      grpc::SslCredentials({credentials.ca_pem, credentials.key_pem,
@@ -119,8 +124,11 @@ class LinkServiceTest : public ::testing::Test {
     Error error{Errc::internal, ""};  ///< empty text: it ended well
   };
   Fetched fetch(const std::shared_ptr<grpc::Channel>& over, const v1::FetchChunksRequest& request) {
+    return fetch(v1::Link::NewStub(over), request);
+  }
+  Fetched fetch(const std::unique_ptr<v1::Link::Stub>& stub,
+                const v1::FetchChunksRequest& request) {
     Fetched out;
-    const auto stub = v1::Link::NewStub(over);
     const auto context = patient();
     const auto reader = stub->FetchChunks(context.get(), request);
     v1::ChunkFrame frame;
