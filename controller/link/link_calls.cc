@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kEnrolTextBytesMax = 16 * 1024;
 /// Anybody may call Enroll, with fields that nobody here knows too; what waits is kept in memory.
 constexpr std::size_t kEnrolBytesMax = 64 * 1024;
+/// A full want and what else is in a request.
+constexpr std::size_t kFetchBytesMax = kWantedChunksMax * sizeof(Digest) + 4096;
 /// More than this waiting, and they are sent away.
 constexpr std::size_t kEnrolsWaitingMax = 1024;
 
@@ -25,10 +27,27 @@ grpc::Status too_many_fetches() {
   return {grpc::StatusCode::UNAVAILABLE, "earlier fetches of this agent still end; come again"};
 }
 
+Result<Want> want_of(const grpc::ByteBuffer& request) {
+  if (request.Length() > kFetchBytesMax) return fail(Errc::invalid, "request too long");
+  v1::FetchChunksRequest message;
+  grpc::ByteBuffer bytes(request);
+  const grpc::Status parsed =
+      grpc::SerializationTraits<v1::FetchChunksRequest>::Deserialize(&bytes, &message);
+  if (!parsed.ok()) return to_error(parsed);
+  return from_proto(message);
+}
+
 }  // namespace
 
 Result<AgentRecord> LinkService::Impl::admit(const PeerIdentity& peer) {
   return parts_.enrolment.admit(peer);
+}
+
+/// Before anything of the call is kept: strangers fill no queue. Does not block.
+Result<PeerIdentity> LinkService::Impl::let_in(const grpc::CallbackServerContext& context) {
+  auto peer = peer_identity(context);
+  if (peer.kind == PeerKind::agent) return peer;
+  return admit(peer).error();
 }
 
 grpc::ServerUnaryReactor* LinkService::Impl::enroll(grpc::CallbackServerContext& context,
@@ -65,9 +84,16 @@ grpc::ServerUnaryReactor* LinkService::Impl::renew(grpc::CallbackServerContext& 
                                                    const v1::RenewCertificateRequest& in,
                                                    v1::RenewCertificateResponse& out) {
   auto* reactor = context.DefaultReactor();
-  pool_.post([this, reactor, peer = peer_identity(context), &in,
-              &out] { reactor->Finish(do_renew(peer, in, out)); },
-             [reactor] { reactor->Finish(job_failed()); });
+  const auto peer = let_in(context);
+  if (!peer) {
+    reactor->Finish(to_grpc(peer.error()));
+  } else if (in.ByteSizeLong() > kEnrolBytesMax || in.csr_pem().size() > kEnrolTextBytesMax) {
+    reactor->Finish({grpc::StatusCode::INVALID_ARGUMENT, "request too long"});
+  } else {
+    pool_.post(
+        [this, reactor, peer = *peer, &in, &out] { reactor->Finish(do_renew(peer, in, out)); },
+        [reactor] { reactor->Finish(job_failed()); });
+  }
   return reactor;
 }
 
@@ -76,8 +102,6 @@ grpc::Status LinkService::Impl::do_renew(const PeerIdentity& peer,
                                          v1::RenewCertificateResponse& out) {
   auto agent = admit(peer);
   if (!agent) return to_grpc(agent.error());
-  if (in.csr_pem().size() > kEnrolTextBytesMax)
-    return {grpc::StatusCode::INVALID_ARGUMENT, "request too long"};
   auto renewed = parts_.enrolment.renew(agent->id, in.csr_pem());
   if (!renewed) return to_grpc(renewed.error());
   out.set_certificate_pem(renewed->certificate_pem);
@@ -89,11 +113,14 @@ grpc::Status LinkService::Impl::do_renew(const PeerIdentity& peer,
 
 LinkCalls::Connected* LinkService::Impl::connect(grpc::CallbackServerContext& context) {
   auto stream = AgentStream::make(context, pool_, *this);
-  if (!streams_.add(stream)) {
+  const auto peer = let_in(context);
+  if (!peer) {
+    stream->finish(to_grpc(peer.error()));
+  } else if (!streams_.add(stream)) {
     stream->finish(stopping());
   } else {
     pool_.post(
-        [this, stream, peer = peer_identity(context)] {
+        [this, stream, peer = *peer] {
           auto agent = admit(peer);
           if (!agent) return stream->finish(to_grpc(agent.error()));
           const auto before = streams_.admit(stream, agent->id);
@@ -110,17 +137,14 @@ LinkCalls::Fetching* LinkService::Impl::fetch(grpc::CallbackServerContext& conte
   auto stream = ChunkStream::make(
       context,
       {pool_, cache_, chunk_bytes_, [this](ChunkStream& ended) { streams_.remove(ended); }});
-  v1::FetchChunksRequest message;
-  grpc::ByteBuffer bytes(request);
-  const grpc::Status parsed =
-      grpc::SerializationTraits<v1::FetchChunksRequest>::Deserialize(&bytes, &message);
-  auto want = parsed.ok() ? from_proto(message) : Result<Want>(to_error(parsed));
+  const auto peer = let_in(context);
+  auto want = peer ? want_of(request) : Result<Want>(peer.error());
   if (!want) {
     stream->finish(to_grpc(want.error()));
   } else if (!streams_.add(stream)) {
     stream->finish(stopping());
   } else {
-    pool_.post([this, stream, peer = peer_identity(context),
+    pool_.post([this, stream, peer = *peer,
                 want = std::move(*want)]() mutable { admit_fetch(stream, peer, std::move(want)); },
                [stream] { stream->finish(job_failed()); });
   }

@@ -46,6 +46,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   grpc::Status do_enroll(const v1::EnrollRequest& in, v1::EnrollResponse& out);
   grpc::Status do_renew(const PeerIdentity& peer, const v1::RenewCertificateRequest& in,
                         v1::RenewCertificateResponse& out);
+  Result<PeerIdentity> let_in(const grpc::CallbackServerContext& context);
   Result<AgentRecord> admit(const PeerIdentity& peer);
   Result<void> check_fetch(const AgentRecord& agent, const Want& want);
   Result<void> check_proof(const AgentRecord& agent, const SignedDocument& proof);

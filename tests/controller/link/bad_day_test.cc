@@ -108,6 +108,62 @@ TEST_F(LinkLate, AJobThatThrowsEndsItsStreamAndNoOther) {
   EXPECT_TRUE(eventually([&] { return controller_.report("lyon/pi2")->version == "good"; }));
 }
 
+class LinkQueue : public LinkLate {
+ protected:
+  /// As many as there are threads: what is posted now waits until the gate opens.
+  void hold_the_pool() {
+    controller_.before_report([&](const AgentReport&) { gate_.wait(); });
+    for (const char* name : {"pi2", "pi3", "pi4", "pi5"}) {
+      busy_.push_back(connected(channel(controller_.enrol("lyon", name, controller_.identity))));
+      ASSERT_TRUE(busy_.back()->say(report_of("busy")));
+    }
+    ASSERT_TRUE(eventually([&] { return gate_.held() == 4; }));
+  }
+  /// An answer means that the call was not posted.
+  static Error renew(const std::shared_ptr<grpc::Channel>& over,
+                     const v1::RenewCertificateRequest& request) {
+    const auto context = patient();
+    v1::RenewCertificateResponse response;
+    return to_error(v1::Link::NewStub(over)->RenewCertificate(context.get(), request, &response));
+  }
+  /// `request` with a field of this many bytes that this version does not know.
+  template <class Message>
+  static Message padded(Message request) {
+    Message later;
+    EXPECT_TRUE(later.ParseFromString("\x9a\x06\x80\x80\x10" + std::string(262'144, 'x')));
+    request.MergeFrom(later);
+    return request;
+  }
+  std::vector<std::unique_ptr<HandAgent>> busy_;
+};
+
+TEST_F(LinkQueue, WhoHasNoAgentsCertificateDoesNotReachIt) {
+  const auto nobody = channel(Credentials{controller_.authority->ca_pem(), "", ""});
+  hold_the_pool();
+  EXPECT_EQ(HandAgent(nobody).end().code, Errc::denied);
+  EXPECT_EQ(renew(nobody, {}).code, Errc::denied);
+  const Digest chunk;
+  EXPECT_EQ(fetch(nobody, want(chunk, std::span(&chunk, 1))).error.code, Errc::denied);
+  EXPECT_EQ(controller_.enrolment->counts().agent_refused, 3U);
+}
+
+TEST_F(LinkQueue, ARequestThatIsLargeInAnyOfItsFieldsDoesNotReachIt) {
+  const auto over = channel(lyon_);
+  v1::RenewCertificateRequest long_text, unknown;
+  long_text.set_csr_pem(std::string(65'536, 'x'));
+  unknown.set_csr_pem(controller_.identity.csr_pem());
+  const Digest chunk;
+  hold_the_pool();
+  for (const auto& request : {long_text, padded(unknown)}) {
+    const Error error = renew(over, request);
+    EXPECT_EQ(error.code, Errc::invalid);
+    EXPECT_THAT(error.what, HasSubstr("too long"));
+  }
+  const Error error = fetch(over, padded(want(chunk, std::span(&chunk, 1)))).error;
+  EXPECT_EQ(error.code, Errc::invalid);
+  EXPECT_THAT(error.what, HasSubstr("too long"));
+}
+
 class LinkSilence : public LinkServiceTest {
  protected:
   LinkSilence() : LinkServiceTest({.hello_wait = Milliseconds(50)}) {}
