@@ -24,8 +24,11 @@ FleetService::Handlers::Handlers(Parts parts)
 Result<PeerIdentity> FleetService::Handlers::let_in(const Context& context, std::string_view call,
                                                     Role least) {
   const auto denied = [&](const Error& error) {
-    log::warn("api.denied", log::kv("call", call), log::kv("peer", context.peer()),
-              log::kv("error", error.what));
+    const auto left_out =
+        denied_lines_.with([&](LogLimit& lines) { return lines.take(parts_.clock.steady()); });
+    if (left_out)
+      log::warn("api.denied", log::kv("call", call), log::kv("peer", context.peer()),
+                log::kv("error", error.what), log::kv("left_out", *left_out));
     return error;
   };
   const auto somebody = require_operator(context, Role::viewer);

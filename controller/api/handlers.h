@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+#include "common/base/guarded.h"
+#include "common/base/log_limit.h"
 #include "common/rpc/identity.h"
 #include "controller/api/convert.h"
 #include "controller/api/fleet_service.h"
@@ -106,6 +108,7 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> imports_{0};
   std::atomic<unsigned> watchers_{0};
+  Guarded<LogLimit> denied_lines_;
 };
 
 /// `lyon/web1` → both parts. Errors: invalid.

@@ -164,8 +164,11 @@ void LinkService::Impl::admit_fetch(const std::shared_ptr<ChunkStream>& stream,
   auto allowed = agent ? check_fetch(*agent, want) : Result<void>(agent.error());
   if (!allowed) {
     fetches_refused_.fetch_add(1, std::memory_order_relaxed);
-    log::warn("link.fetch_refused", log::kv("agent", peer.id()),
-              log::kv("error", allowed.error().what));
+    const auto left_out =
+        fetch_lines_.with([&](LogLimit& lines) { return lines.take(parts_.clock.steady()); });
+    if (left_out)
+      log::warn("link.fetch_refused", log::kv("agent", peer.id()),
+                log::kv("error", allowed.error().what), log::kv("left_out", *left_out));
     return stream->finish(to_grpc(allowed.error()));
   }
   stream->begin(std::move(want));

@@ -77,7 +77,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
     bool posted = false;                       ///< push_again() is
   };
   Guarded<Due> due_;
-  Guarded<LogLimit> proof_lines_;
+  Guarded<LogLimit> proof_lines_, fetch_lines_;
   Guarded<std::set<Digest>> changed_releases_;  ///< every one that was found so since the start
   std::atomic<std::uint64_t> connects_{0}, reports_{0}, kept_events_{0}, chunk_bytes_{0},
       fetches_refused_{0}, proofs_refused_{0};

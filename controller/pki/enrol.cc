@@ -249,7 +249,12 @@ Result<Enrolment::Enrolled> Enrolment::renew(std::string_view agent_id, std::str
 Result<AgentRecord> Enrolment::admit(const PeerIdentity& peer) {
   const auto refused = [&](std::string_view reason) -> Error {
     counters_.agent_refused.fetch_add(1, std::memory_order_relaxed);
-    log::warn("pki.agent_refused", log::kv("agent", peer.id()), log::kv("reason", reason));
+    // Anybody can come with nothing; that must not hide who came with what was once good.
+    auto& limit = peer.kind == PeerKind::agent ? agent_lines_ : stranger_lines_;
+    const auto left_out = limit.with([&](LogLimit& lines) { return lines.take(clock_.steady()); });
+    if (left_out)
+      log::warn("pki.agent_refused", log::kv("agent", peer.id()), log::kv("reason", reason),
+                log::kv("left_out", *left_out));
     return fail(Errc::denied, "agent {}: {}", peer.id(), reason);
   };
   if (peer.kind != PeerKind::agent) return refused("no agent's certificate");

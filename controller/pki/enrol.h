@@ -101,6 +101,7 @@ class Enrolment {
   const Clock& clock_;
   Counters counters_{};
   Guarded<LogLimit> refused_lines_;
+  Guarded<LogLimit> agent_lines_, stranger_lines_;  ///< of admit(): with an agent's name, without
 };
 
 }  // namespace farboot

@@ -1,4 +1,5 @@
 #include "tests/controller/api/fleet_service_fixture.h"
+#include "tests/support/logged.h"
 
 namespace farboot {
 namespace {
@@ -44,6 +45,16 @@ TEST_F(FleetServiceTest, RefusesWhoIsNoOperator) {
                           controller_.identity.to_pem()});
   EXPECT_EQ(call(*agent, &Stub::ListImages, v1::ListImagesRequest(), images).error().code,
             Errc::denied);
+}
+
+TEST_F(FleetServiceTest, AFloodOfStrangersIsNotWritten) {
+  const auto nobody = stub_of(Credentials{controller_.authority->ca_pem(), "", ""});
+  v1::ListImagesResponse images;
+  testing::Logged logged;
+  for (int i = 0; i < 80; ++i)
+    EXPECT_EQ(call(*nobody, &Stub::ListImages, v1::ListImagesRequest(), images).error().code,
+              Errc::denied);
+  EXPECT_EQ(testing::Logged::count(logged.take(), "api.denied"), 60) << "a burst; no time passes";
 }
 
 TEST_F(FleetServiceTest, RefusesACertificateOfAnotherAuthority) {

@@ -240,6 +240,25 @@ TEST_F(LinkRenewal, GivesAFreshCertificateForTheSameKeyAndLeavesTheStreamOpen) {
   EXPECT_EQ(fresh.hear().body_case(), v1::ControllerMessage::kWelcome);
 }
 
+TEST_F(LinkRenewal, AFloodWithoutACertificateIsCountedAndNotWritten) {
+  const auto stub =
+      v1::Link::NewStub(channel(Credentials{controller_.authority->ca_pem(), "", ""}));
+  CaptureStderr();
+  for (int i = 0; i < 80; ++i) {
+    const auto context = patient();
+    v1::RenewCertificateResponse response;
+    EXPECT_FALSE(stub->RenewCertificate(context.get(), {}, &response).ok());
+  }
+  EXPECT_EQ(lines_of("pki.agent_refused", GetCapturedStderr()), 60U) << "a burst; no time passes";
+  EXPECT_EQ(counts().agent_refused, 80U);
+  // It hides nobody who comes with a certificate that was good once.
+  ASSERT_TRUE(controller_.enrolment->revoke("lyon/pi1"));
+  CaptureStderr();
+  EXPECT_EQ(renew(lyon_, controller_.identity.csr_pem()).error.code, Errc::denied);
+  EXPECT_THAT(GetCapturedStderr(),
+              HasSubstr("event=pki.agent_refused agent=lyon/pi1 reason=revoked"));
+}
+
 TEST_F(LinkRenewal, RefusesAnotherKeyAndWhoIsNotAdmitted) {
   EXPECT_EQ(renew(lyon_, key_.csr_pem()).error.code, Errc::denied);
   EXPECT_EQ(renew(lyon_, "nonsense").error.code, Errc::invalid);

@@ -125,6 +125,20 @@ TEST_F(LinkFetch, GivesAnAgentNothingThatIsNotItsSites) {
   EXPECT_EQ(owner.error.what, "");
 }
 
+TEST_F(LinkFetch, AFloodOfWhatIsNotItsSitesIsCountedAndNotWritten) {
+  const auto stub = v1::Link::NewStub(channel(lyon_));
+  const Digest unknown = sha256(to_bytes("nobody has this"));
+  CaptureStderr();
+  for (int i = 0; i < 80; ++i) {
+    // The one before may not have gone quite yet.
+    EXPECT_TRUE(eventually([&] {
+      return fetch(stub, want(unknown, std::span(&unknown, 1))).error.code == Errc::denied;
+    }));
+  }
+  EXPECT_EQ(lines_of("link.fetch_refused", GetCapturedStderr()), 60U) << "a burst; no time passes";
+  EXPECT_EQ(controller_.counts().fetches_refused, 80U);
+}
+
 TEST_F(LinkFetch, GivesNothingToASiteOfWhichNothingIsDesired) {
   const IdentityKey key = IdentityKey::generate();
   const auto over = channel(controller_.enrol("rome", "pi1", key));
