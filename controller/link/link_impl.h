@@ -49,7 +49,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   Result<PeerIdentity> let_in(const grpc::CallbackServerContext& context);
   Result<AgentRecord> admit(const PeerIdentity& peer);
   Result<void> check_fetch(const AgentRecord& agent, const Want& want);
-  Result<void> check_proof(const AgentRecord& agent, const SignedDocument& proof);
+  Result<bool> check_proof(const AgentRecord& agent, const SignedDocument& proof);
   void admit_fetch(const std::shared_ptr<ChunkStream>& stream, const PeerIdentity& peer, Want want);
 
   void agent_changed(const std::string& id, const std::string& record, bool erased);

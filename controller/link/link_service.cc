@@ -113,8 +113,10 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
   report->received = parts_.clock.wall();
   if (report->ready_proof && *report->ready_proof != stream.proof) {
     auto good = check_proof(agent, *report->ready_proof);
-    if (good) {
+    if (good && *good) {
       stream.proof = *report->ready_proof;
+    } else if (good) {
+      report->ready_proof.reset();
     } else {
       proofs_refused_.fetch_add(1, std::memory_order_relaxed);
       const auto left_out =
@@ -135,7 +137,8 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
 }
 
 /// ready is believed only if the enrolled key signed it, over exactly the chunks of that release.
-Result<void> LinkService::Impl::check_proof(const AgentRecord& agent, const SignedDocument& proof) {
+/// False: it did, but of a release that its site has no use for (any more), so it is passed over.
+Result<bool> LinkService::Impl::check_proof(const AgentRecord& agent, const SignedDocument& proof) {
   auto verified = verify_identity_signature(agent.public_key_pem, DocumentKind::ready, proof);
   if (!verified) return verified.error();
   auto claim = decode_ready_proof(proof.document);
@@ -145,16 +148,14 @@ Result<void> LinkService::Impl::check_proof(const AgentRecord& agent, const Sign
   // Looked at before the release is read: an agent may not have us read whichever it likes.
   auto target = targets_.get(agent.site);
   if (!target) return target.error();
-  if (!*target || !(*target)->named(claim->release))
-    return fail(Errc::denied, "ready proof: release {} is not for site {}",
-                claim->release.short_hex(), agent.site);
+  if (!*target || !(*target)->named(claim->release)) return false;
   auto content = contents_.get(claim->release);
   if (!content) return content.error();
   if (claim->root != (*content)->root || claim->chunks != (*content)->chunks.size() ||
       claim->bytes != (*content)->total_bytes)
     return fail(Errc::mismatch, "ready proof: not of the chunks of release {}",
                 claim->release.short_hex());
-  return {};
+  return true;
 }
 
 grpc::Status LinkService::Impl::on_events(AgentStream& stream, const v1::EventBatch& in) {

@@ -265,19 +265,18 @@ TEST_F(LinkProof, BelievesWhatItsOwnAgentSignedOverTheReleasesChunks) {
 }
 
 TEST_F(LinkProof, RefusesAndCountsAndLogsEveryOther) {
-  ReadyProof other_root = honest(), other_agent = honest(), fewer = honest(), unknown = honest();
+  ReadyProof other_root = honest(), other_agent = honest(), fewer = honest();
   other_root.root.bytes[0] ^= 1;
   other_agent.agent = "oslo/pi1";
   --fewer.chunks;
-  unknown.release.bytes[0] ^= 1;
   SignedDocument tampered = sign(honest());
   tampered.document[tampered.document.size() / 2] ^= 1;
   const SignedDocument foreign =
       IdentityKey::generate().sign(DocumentKind::ready, encode_ready_proof(honest()));
   const SignedDocument nonsense = controller_.identity.sign(DocumentKind::ready, {1, 2, 3});
   std::uint64_t refused = 0;
-  for (const SignedDocument& proof : {sign(other_root), sign(other_agent), sign(fewer),
-                                      sign(unknown), tampered, foreign, nonsense}) {
+  for (const SignedDocument& proof :
+       {sign(other_root), sign(other_agent), sign(fewer), tampered, foreign, nonsense}) {
     CaptureStderr();
     EXPECT_FALSE(believed(proof));
     EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=link.proof_refused agent=lyon/pi1"));
@@ -286,9 +285,19 @@ TEST_F(LinkProof, RefusesAndCountsAndLogsEveryOther) {
   EXPECT_TRUE(believed(sign(honest()))) << "the stream goes on";
 }
 
-TEST_F(LinkProof, RefusesOneOfAReleaseThatItsSiteIsNotToHave) {
+TEST_F(LinkProof, PassesOverOneOfAReleaseThatItsSiteIsNotToHave) {
+  ReadyProof unknown = honest();
+  unknown.release.bytes[0] ^= 1;
   const Digest wanted = std::exchange(release_, controller_.add_release(2));
-  EXPECT_FALSE(believed(sign(honest()))) << "true, but of no use";
+  CaptureStderr();
+  for (const SignedDocument& proof : {sign(honest()), sign(unknown)})
+    EXPECT_FALSE(believed(proof)) << "true, but of no use";
+  // What is not signed by the agent is refused all the same.
+  const SignedDocument foreign =
+      IdentityKey::generate().sign(DocumentKind::ready, encode_ready_proof(honest()));
+  EXPECT_FALSE(believed(foreign));
+  EXPECT_EQ(lines_of("link.proof_refused", GetCapturedStderr()), 1U);
+  EXPECT_EQ(controller_.counts().proofs_refused, 1U);
   release_ = wanted;
   EXPECT_TRUE(believed(sign(honest())));
 }
