@@ -65,6 +65,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   void not_all_told(const std::string& site, const StateMessages& desired);
   void push_later(const std::string& site, std::size_t told);
   void push_again();
+  void push_again(const std::string& site, std::size_t told, std::set<Digest>& broken);
 
   Parts parts_;
   ReleaseContents contents_;

@@ -31,7 +31,8 @@ LinkService::Impl::Impl(Parts parts)
       parts_.state.watch(std::string(kDesiredPrefix), [this](const StateEntry& entry, bool erased) {
         // An erased desired state takes nothing away from anybody.
         if (erased) return;
-        pool_.post([this, site = entry.key.substr(kDesiredPrefix.size())] { push(site); });
+        const std::string site = entry.key.substr(kDesiredPrefix.size());
+        pool_.post([this, site] { push(site); }, [this, site] { push_later(site, 0); });
       });
   agent_watch_ =
       parts_.state.watch(std::string(kAgentPrefix), [this](const StateEntry& entry, bool erased) {

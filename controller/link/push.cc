@@ -1,5 +1,6 @@
 // What is desired of a site, on its way to the site's agents.
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "common/base/log.h"
@@ -75,13 +76,23 @@ void LinkService::Impl::push_again() {
   });
   std::set<Digest> broken;
   for (const auto& [site, told] : sites) {
-    const auto streams = streams_.of_site(site);
-    if (streams.empty()) continue;  // told when they come
-    const StateMessages desired = state_messages(site, broken);
-    if (desired.messages.size() > told)
-      for (const auto& stream : streams) stream->send_state(desired.revision, desired.messages);
-    if (desired.lacking) push_later(site, desired.messages.size());
+    try {
+      push_again(site, told, broken);
+    } catch (const std::exception& error) {  // a library's; it costs no other site its turn
+      log::error("link.push_failed", log::kv("site", site), log::kv("error", error.what()));
+      push_later(site, told);
+    }
   }
+}
+
+void LinkService::Impl::push_again(const std::string& site, std::size_t told,
+                                   std::set<Digest>& broken) {
+  const auto streams = streams_.of_site(site);
+  if (streams.empty()) return;  // told when they come
+  const StateMessages desired = state_messages(site, broken);
+  if (desired.messages.size() > told)
+    for (const auto& stream : streams) stream->send_state(desired.revision, desired.messages);
+  if (desired.lacking) push_later(site, desired.messages.size());
 }
 
 }  // namespace farboot

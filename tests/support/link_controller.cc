@@ -113,6 +113,32 @@ class SinkTap final : public ReportSink {
   Guarded<Tap>& before_report_;
 };
 
+/// The state, and a test that gets between it and the link.
+class StateTap final : public StateStore {
+ public:
+  using Tap = std::function<void(std::string_view)>;
+  StateTap(StateStore& state, Guarded<Tap>& before_read)
+      : state_(state), before_read_(before_read) {}
+  Result<std::optional<StateEntry>> get(std::string_view key) const override {
+    const Tap tap = before_read_.with([](const Tap& held) { return held; });
+    if (tap) tap(key);
+    return state_.get(key);
+  }
+  Result<std::vector<StateEntry>> scan(std::string_view prefix) const override {
+    return state_.scan(prefix);
+  }
+  Result<std::uint64_t> commit(const Transaction& transaction) override {
+    return state_.commit(transaction);
+  }
+  std::unique_ptr<Watch> watch(std::string prefix, Watcher watcher) override {
+    return state_.watch(std::move(prefix), std::move(watcher));
+  }
+
+ private:
+  StateStore& state_;
+  Guarded<Tap>& before_read_;
+};
+
 /// Bound, never listening, and shared with the server's own sockets.
 UniqueFd hold_port(int port) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -157,8 +183,10 @@ void LinkController::open() {
   fleet = std::make_unique<Fleet>(*state, key, clock);
   FARBOOT_CHECK(fleet->open().has_value());
   sink_ = std::make_unique<SinkTap>(*fleet, before_report_);
-  service_ = std::make_unique<LinkService>(LinkService::Parts{
-      *state, *content, *enrolment, *sink_, clock, key.verify_key(), "0.1.0-test", settings_});
+  link_state_ = std::make_unique<StateTap>(*state, before_read_);
+  service_ = std::make_unique<LinkService>(LinkService::Parts{*link_state_, *content, *enrolment,
+                                                              *sink_, clock, key.verify_key(),
+                                                              "0.1.0-test", settings_});
 }
 
 void LinkController::listen() {
@@ -199,6 +227,7 @@ void LinkController::stop() {
   releases.reset();
   enrolment.reset();
   content.reset();
+  link_state_.reset();
   state.reset();
   database.reset();
 }

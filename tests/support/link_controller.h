@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "common/base/guarded.h"
 #include "common/base/unique_fd.h"
@@ -58,6 +59,11 @@ class LinkController {
     before_report_.with([&](auto& held) { held = std::move(tap); });
   }
 
+  /// Called with each key of the state that the link is about to read; may throw.
+  void before_read(std::function<void(std::string_view)> tap) {
+    before_read_.with([&](auto& held) { held = std::move(tap); });
+  }
+
   /// A token for `site/name`, dialled at `address` (empty: ours).
   std::string token(const std::string& site, const std::string& name, std::string address = "",
                     Seconds ttl = Seconds(3600));
@@ -100,7 +106,9 @@ class LinkController {
   UniqueFd port_hold_;  ///< so that nobody takes our port while we are down
   Guarded<ChunkWatch> watch_;
   Guarded<std::function<void(const AgentReport&)>> before_report_;
+  Guarded<std::function<void(std::string_view)>> before_read_;
   std::unique_ptr<ReportSink> sink_;
+  std::unique_ptr<StateStore> link_state_;
   std::unique_ptr<LinkService> service_;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -208,5 +208,27 @@ TEST_F(LinkPushAgain, AnOfferThatCouldNotBeMadeFollowsWhenItCan) {
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=link.push_failed site=lyon"));
 }
 
+TEST_F(LinkPushAgain, APushThatThrowsIsMadeAgainAndCostsNoOtherSiteIts) {
+  auto lyon = connected();
+  auto oslo = connected(channel(controller_.enrol("oslo", "pi1", controller_.identity)));
+  // Both when they are pushed, and lyon twice more when it is told again.
+  std::atomic<int> lyons{3}, oslos{1};
+  controller_.before_read([&](std::string_view key) {
+    if (key == "desired/lyon" && lyons.fetch_sub(1) > 0) throw std::bad_alloc();  // or a library's
+    if (key == "desired/oslo" && oslos.fetch_sub(1) > 0) throw std::bad_alloc();
+  });
+  CaptureStderr();
+  controller_.order("lyon", {}, controller_.add_release(1));
+  controller_.order("oslo", {}, controller_.add_release(1));
+  for (HandAgent* agent : {lyon.get(), oslo.get()}) {
+    EXPECT_TRUE(agent->hear(Body::kDesiredState).has_desired_state());
+    EXPECT_EQ(agent->hear(Body::kOffer).body_case(), Body::kOffer);
+  }
+  const std::string log = GetCapturedStderr();
+  EXPECT_EQ(lines_of("link.job_failed", log), 2U);
+  EXPECT_EQ(lines_of("link.push_failed", log), 2U);
+  controller_.before_read(nullptr);
+}
+
 }  // namespace
 }  // namespace farboot
