@@ -110,13 +110,12 @@ Result<std::string> Enrolment::create_token(const TokenRequest& request) {
   return encode_token(token);
 }
 
-Error Enrolment::refuse(std::atomic<std::uint64_t>& counter, std::string_view reason,
-                        const EnrolToken* token, Error error) {
+Error Enrolment::refuse(Guarded<LogLimit>& limit, std::atomic<std::uint64_t>& counter,
+                        std::string_view reason, const EnrolToken* token, Error error) {
   counter.fetch_add(1, std::memory_order_relaxed);
   const std::string id = token != nullptr ? to_hex(token->id) : std::string("-");
   const std::string who = token != nullptr ? token->site + "/" + token->agent : std::string("-");
-  const auto left_out =
-      refused_lines_.with([&](LogLimit& lines) { return lines.take(clock_.steady()); });
+  const auto left_out = limit.with([&](LogLimit& lines) { return lines.take(clock_.steady()); });
   if (left_out)
     log::warn("pki.token_refused", log::kv("reason", reason), log::kv("token", id),
               log::kv("agent", who), log::kv("left_out", *left_out));
@@ -128,30 +127,31 @@ Result<Enrolment::StoredToken> Enrolment::check_token(const EnrolToken& token,
   auto entry = state_.get("token/" + to_hex(token.id));
   if (!entry) return entry.error();
   if (!*entry)
-    return refuse(counters_.token_unknown, "unknown", &token,
+    return refuse(nonsense_lines_, counters_.token_unknown, "unknown", &token,
                   fail(Errc::denied, "token: unknown here; make a new one on this controller"));
   auto stored = StoredToken::decode(**entry);
   if (!stored) return stored.error();
   const std::string given = secret_digest(token).hex();
   if (given.size() != stored->secret_digest_hex.size() ||
       CRYPTO_memcmp(given.data(), stored->secret_digest_hex.data(), given.size()) != 0)
-    return refuse(counters_.token_wrong, "wrong secret", &token,
+    return refuse(token_lines_, counters_.token_wrong, "wrong secret", &token,
                   fail(Errc::denied, "token: wrong secret"));
   const bool same_key = stored->used_by == key_id;
   if (stored->used != WallTime{} && !same_key)
     return refuse(
-        counters_.token_used, "used", &token,
+        token_lines_, counters_.token_used, "used", &token,
         fail(Errc::denied, "token: used already, at {}; make a new one", to_iso8601(stored->used)));
   if (clock_.wall() >= stored->expires)
     return refuse(
-        counters_.token_expired, "expired", &token,
+        token_lines_, counters_.token_expired, "expired", &token,
         fail(Errc::denied, "token: expired at {}; make a new one", to_iso8601(stored->expires)));
   return stored;
 }
 
 Result<Enrolment::Enrolled> Enrolment::redeem(std::string_view text, std::string_view csr_pem) {
   auto token = decode_token(text);
-  if (!token) return refuse(counters_.token_malformed, "malformed", nullptr, token.error());
+  if (!token)
+    return refuse(nonsense_lines_, counters_.token_malformed, "malformed", nullptr, token.error());
   auto public_key = csr_public_key_pem(csr_pem);
   if (!public_key) return public_key.error();
   auto key_id = public_key_id(*public_key);

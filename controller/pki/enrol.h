@@ -89,8 +89,8 @@ class Enrolment {
         token_expired, token_used, agent_refused;
   };
   struct StoredToken;
-  Error refuse(std::atomic<std::uint64_t>& counter, std::string_view reason,
-               const EnrolToken* token, Error error);
+  Error refuse(Guarded<LogLimit>& limit, std::atomic<std::uint64_t>& counter,
+               std::string_view reason, const EnrolToken* token, Error error);
   Result<StoredToken> check_token(const EnrolToken& token, std::string_view key_id);
   Result<Enrolled> enrol(const StoredToken& stored, std::string_view csr_pem,
                          const std::string& public_key_pem);
@@ -100,7 +100,8 @@ class Enrolment {
   Authority& authority_;
   const Clock& clock_;
   Counters counters_{};
-  Guarded<LogLimit> refused_lines_;
+  /// Of refused tokens: what anybody can make up must not hide one of ours in wrong hands.
+  Guarded<LogLimit> nonsense_lines_, token_lines_;
   Guarded<LogLimit> agent_lines_, stranger_lines_;  ///< of admit(): with an agent's name, without
 };
 

@@ -8,6 +8,7 @@
 #include "common/rpc/credentials.h"
 #include "common/store/memory_state.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/logged.h"
 #include "tests/support/temp_folder.h"
 
 namespace farboot {
@@ -84,6 +85,27 @@ TEST_F(EnrolTest, AUsedTokenIsRefused) {
   EXPECT_EQ(again.error().code, Errc::denied);
   EXPECT_NE(again.error().what.find("used already"), std::string::npos) << again.error().what;
   EXPECT_EQ(enrolment_->counts().token_used, 1u);
+}
+
+TEST_F(EnrolTest, AFloodOfNonsenseHidesNoTokenOfOursInWrongHands) {
+  const std::string text = token();
+  EnrolToken wrong = *decode_token(text);
+  wrong.secret[0] ^= 1;
+  EnrolToken unknown = wrong;
+  unknown.id[0] ^= 1;
+  ASSERT_TRUE(enrolment_->redeem(text, key_.csr_pem()));
+  testing::Logged logged;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(enrolment_->redeem("fb1.nonsense", key_.csr_pem()));
+    EXPECT_FALSE(enrolment_->redeem(encode_token(unknown), key_.csr_pem()));
+  }
+  EXPECT_EQ(testing::Logged::count(logged.take(), "pki.token_refused"), 60) << "a burst";
+  EXPECT_FALSE(enrolment_->redeem(text, IdentityKey::generate().csr_pem()));
+  EXPECT_FALSE(enrolment_->redeem(encode_token(wrong), key_.csr_pem()));
+  const std::string lines = logged.take();
+  EXPECT_NE(lines.find("event=pki.token_refused reason=used"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("event=pki.token_refused reason=\"wrong secret\""), std::string::npos)
+      << lines;
 }
 
 TEST_F(EnrolTest, TheSameKeyMayAskAgainSinceAnAnswerMayBeLost) {
