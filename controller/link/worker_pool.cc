@@ -5,6 +5,20 @@
 #include "common/base/log.h"
 
 namespace farboot {
+namespace {
+
+/// False: it threw.
+bool survived(const std::function<void()>& step) {
+  try {
+    step();
+    return true;
+  } catch (const std::exception& e) {  // a library's; ours does not throw
+    log::error("link.job_failed", log::kv("error", e.what()));
+    return false;
+  }
+}
+
+}  // namespace
 
 WorkerPool::WorkerPool(std::size_t threads) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -68,12 +82,7 @@ void WorkerPool::run() {
   while (true) {
     const Job job = next();
     if (!job.run) return;
-    try {
-      job.run();
-    } catch (const std::exception& e) {  // a library's; ours does not throw
-      log::error("link.job_failed", log::kv("error", e.what()));
-      if (job.failed) job.failed();
-    }
+    if (!survived(job.run) && job.failed) survived(job.failed);
   }
 }
 
