@@ -338,6 +338,9 @@ TEST_F(HostileSilence, OfAFetchIsReported) {
 
 TEST_F(HostileSilence, OfOneThatReadsNothingEndsTheStream) {
   controller_.reads = false;
+  HostStatus talkative;
+  talkative.detail.assign(500, 'x');
+  agent_.hosts.assign(4000, talkative);  // megabytes, or all would fit between the two ends
   CaptureStderr();
   agent_.start(controller_.identity());
   EXPECT_TRUE(eventually([&] {

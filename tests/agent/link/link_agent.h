@@ -131,12 +131,13 @@ class LinkAgent {
   std::unique_ptr<PackStore> content;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Link> link;
+  std::vector<HostStatus> hosts;  ///< that it reports; set before it starts
 
  private:
   LinkCallbacks callbacks() {
     LinkCallbacks out;
     out.collect = [this](std::size_t events_max) {
-      return SiteReport{{}, outbox_.pending(events_max)};
+      return SiteReport{hosts, outbox_.pending(events_max)};
     };
     out.acknowledged = [this](std::uint64_t sequence) {
       Transaction writes;
