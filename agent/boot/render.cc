@@ -20,8 +20,7 @@ bool is_drive(std::string_view text) {
 /// The lines that end in the local disk. `exit 1` on UEFI: some boards stop after status 0.
 std::string local_lines(const ScriptFrame& frame) {
   const LocalBoot& local = frame.local;
-  const std::string sanboot =
-      fmt::format("sanboot --no-describe --drive {} || exit\n", local.drive);
+  std::string sanboot = fmt::format("sanboot --no-describe --drive {} || exit\n", local.drive);
   switch (local.way) {
     case LocalBoot::Way::exit: return "exit\n";
     case LocalBoot::Way::exit_failure: return "exit 1\n";

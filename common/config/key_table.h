@@ -63,27 +63,26 @@ class KeyTable {
   KeyTable& byte_size(std::string name, std::uint64_t& field, ByteSizeRange range,
                       std::string help);
   template <class Integer>
-  KeyTable& integer(std::string name, Integer& field, IntegerRange range, std::string help) {
+  KeyTable& integer(const std::string& name, Integer& field, IntegerRange range,
+                    const std::string& help) {
     const auto set = [&field](std::int64_t value) { field = static_cast<Integer>(value); };
-    return add_integer(std::move(name), static_cast<std::int64_t>(field), range, std::move(help),
-                       set);
+    return add_integer(name, static_cast<std::int64_t>(field), range, help, set);
   }
   template <class Rep, class Period>
-  KeyTable& duration(std::string name, std::chrono::duration<Rep, Period>& field,
-                     DurationRange range, std::string help) {
+  KeyTable& duration(const std::string& name, std::chrono::duration<Rep, Period>& field,
+                     DurationRange range, const std::string& help) {
     using Duration = std::chrono::duration<Rep, Period>;
     const auto set = [&field](Milliseconds value) {
       field = std::chrono::duration_cast<Duration>(value);
     };
-    return add_duration(std::move(name), std::chrono::duration_cast<Milliseconds>(field),
-                        std::chrono::duration_cast<Milliseconds>(Duration(1)), range,
-                        std::move(help), set);
+    return add_duration(name, std::chrono::duration_cast<Milliseconds>(field),
+                        std::chrono::duration_cast<Milliseconds>(Duration(1)), range, help, set);
   }
   /// One of a few words, each standing for a value of the field's type.
   template <class Value>
-  KeyTable& one_of(std::string name, Value& field,
+  KeyTable& one_of(const std::string& name, Value& field,
                    std::initializer_list<std::pair<std::string_view, Value>> words,
-                   std::string help) {
+                   const std::string& help) {
     std::vector<std::string> names;
     std::vector<Value> values;
     std::string now;
@@ -93,7 +92,7 @@ class KeyTable {
       values.push_back(value);
     }
     const auto set = [&field, values](std::size_t at) { field = values[at]; };
-    return add_words(std::move(name), std::move(now), std::move(names), std::move(help), set);
+    return add_words(name, std::move(now), std::move(names), help, set);
   }
   /// The row added last must be in the file.
   KeyTable& required();
