@@ -157,34 +157,42 @@ Result<void> ReportBook::flush() {
     agents.dirty.clear();
     return out;
   });
-  Transaction transaction;
+  Records batch;
   std::size_t bytes = 0;
-  std::vector<std::string> under_way;
   std::optional<Error> failed;
   const auto commit = [&] {
-    if (under_way.empty()) return;
-    const auto done = state_.commit(std::exchange(transaction, {}));
-    if (!done) {
-      failed = done.error();
-      agents_.with([&](Agents& agents) {
-        for (const std::string& id : under_way)
-          if (agents.by_id.contains(id)) agents.dirty.insert(id);
-      });
-    }
-    under_way.clear();
+    if (auto done = write(std::exchange(batch, {})); !done) failed = done.error();
     bytes = 0;
   };
   for (const auto& [id, status] : dirty) {
     std::string record = encode(status);
     if (bytes + record.size() > kFlushBytesMax) commit();
     bytes += record.size();
-    transaction.put(std::string(kPrefix) + id, std::move(record));
-    under_way.push_back(id);
-    if (under_way.size() >= kFlushReportsMax) commit();
+    batch.emplace_back(id, std::move(record));
+    if (batch.size() >= kFlushReportsMax) commit();
   }
   commit();
   if (failed) return *failed;
   return {};
+}
+
+/// One commit; without those that were forgotten since their records were made.
+Result<void> ReportBook::write(Records records) {
+  const std::lock_guard lock(commits_);
+  agents_.with([&](const Agents& agents) {
+    std::erase_if(records,
+                  [&](const auto& record) { return !agents.by_id.contains(record.first); });
+  });
+  if (records.empty()) return {};
+  Transaction transaction;
+  for (auto& [id, record] : records) transaction.put(std::string(kPrefix) + id, std::move(record));
+  const auto done = state_.commit(transaction);
+  if (done) return {};
+  agents_.with([&](Agents& agents) {
+    for (const auto& [id, record] : records)
+      if (agents.by_id.contains(id)) agents.dirty.insert(id);
+  });
+  return done.error();
 }
 
 void ReportBook::forget(const std::string& agent) {
@@ -192,8 +200,13 @@ void ReportBook::forget(const std::string& agent) {
     agents.by_id.erase(agent);
     agents.dirty.erase(agent);
   });
-  // Kept by name until the next enrolment writes over it would be wrong: the record must go.
-  static_cast<void>(state_.commit(Transaction{}.erase(std::string(kPrefix) + agent)));
+  {
+    const std::lock_guard lock(commits_);
+    // Kept by name until the next enrolment writes over it would be wrong: the record must go; but
+    // not that of one that has enrolled anew meanwhile.
+    if (!this->agent(agent))
+      static_cast<void>(state_.commit(Transaction{}.erase(std::string(kPrefix) + agent)));
+  }
   changed_.notify();
 }
 

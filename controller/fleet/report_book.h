@@ -3,9 +3,11 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -50,10 +52,16 @@ class ReportBook {
     std::map<std::string, AgentStatus> by_id;
     std::set<std::string> dirty;
   };
+  using Records = std::vector<std::pair<std::string, std::string>>;  ///< by the agent's id
+  Result<void> write(Records records);
+
   StateStore& state_;
   const Clock& clock_;
   Signal& changed_;
   Guarded<Agents> agents_;
+  /// Held while a record is written or erased: what is forgotten does not come back. Taken before
+  /// that of `agents_`.
+  std::mutex commits_;
 };
 
 }  // namespace farboot

@@ -1,8 +1,11 @@
 #include "controller/fleet/report_book.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "common/store/memory_state.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
 
 namespace farboot {
@@ -18,6 +21,8 @@ class WatchedState final : public StateStore {
     return inner_.scan(prefix);
   }
   Result<std::uint64_t> commit(const Transaction& transaction) override {
+    if (auto before = std::exchange(before_next, nullptr)) before();
+    const std::lock_guard lock(mutex_);
     std::size_t bytes = 0;
     for (const Transaction::Write& write : transaction.writes) {
       if (write.key == refused) return fail(Errc::invalid, "value too long");
@@ -31,11 +36,13 @@ class WatchedState final : public StateStore {
     return inner_.watch(std::move(prefix), std::move(watcher));
   }
 
+  std::function<void()> before_next;  ///< called once, as the next commit begins
   std::string refused;
   std::vector<std::size_t> writes;  ///< of each commit
   std::size_t bytes_max = 0;
 
  private:
+  std::mutex mutex_;
   MemoryState inner_;
 };
 
@@ -86,6 +93,21 @@ TEST_F(ReportBookTest, OneThatCannotBeStoredHoldsUpFewAndIsTriedAgain) {
   state_.refused.clear();
   ASSERT_TRUE(book_.flush());
   EXPECT_EQ(stored(), 250u);
+}
+
+/// One of the commit under way, one of a later commit.
+TEST_F(ReportBookTest, OneThatIsForgottenDuringAFlushDoesNotComeBack) {
+  for (int i = 0; i < 250; ++i) report(i);
+  const std::vector<std::string> gone{"lyon/pi050", "lyon/pi200"};
+  std::vector<std::thread> operators;
+  state_.before_next = [&] {
+    for (const std::string& id : gone) operators.emplace_back([&] { book_.forget(id); });
+    for (const std::string& id : gone) EXPECT_TRUE(eventually([&] { return !book_.agent(id); }));
+  };
+  ASSERT_TRUE(book_.flush());
+  for (std::thread& thread : operators) thread.join();
+  for (const std::string& id : gone) EXPECT_FALSE(*state_.get("report/" + id)) << id;
+  EXPECT_EQ(stored(), 248u);
 }
 
 }  // namespace
