@@ -32,6 +32,14 @@ Result<void> become_owner(const std::string& folder) {
   return {};
 }
 
+/// The way out of a database that no repetition will read.
+Error move_away(const Error& error, const std::string& folder) {
+  return fail(error.code,
+              "{}; move {} away and repeat this: the content is read from the packs, all else "
+              "comes from the controller",
+              error.what, folder);
+}
+
 Result<std::unique_ptr<Database>> open_database(const std::string& folder) {
   auto database = Database::open(folder);
   if (database) return database;
@@ -39,12 +47,13 @@ Result<std::unique_ptr<Database>> open_database(const std::string& folder) {
   if (error.code == Errc::conflict)
     return fail(Errc::conflict, "{}; the agent runs: stop it first (systemctl stop farboot-agent)",
                 error.what);
-  if (error.code == Errc::corrupt)
-    return fail(Errc::corrupt,
-                "{}; move {} away and repeat this: the content is read from the packs, all else "
-                "comes from the controller",
-                error.what, folder);
-  return error;
+  if (error.code == Errc::denied || error.code == Errc::exhausted) return error;
+  // With CURRENT it is whole, but of a newer version; without, a broken card has lost that file.
+  std::error_code unseen;
+  if (error.code == Errc::invalid &&
+      std::filesystem::exists(std::filesystem::path(folder) / "CURRENT", unseen))
+    return error;
+  return move_away(error, folder);
 }
 
 /// How much of the active release there is.
@@ -82,16 +91,20 @@ Result<std::string> rebuild_store(const AgentConfig& config) {
   auto database = open_database(config.database_folder());
   if (!database) return database.error();
   const auto rebuilt = PackStore::rebuild(**database, config.packs_folder());
+  const auto way_out = [&](const Error& what) {
+    return what.code == Errc::corrupt ? move_away(what, config.database_folder()) : what;
+  };
+  if (!rebuilt && rebuilt.error().code == Errc::corrupt) return way_out(rebuilt.error());
   if (!rebuilt) return prefix("nothing is lost, repeat it", rebuilt.error());
   // As the agent will see it.
   const auto content = PackStore::open(**database, config.packs_folder());
-  if (!content) return content.error();
+  if (!content) return way_out(content.error());
   const auto state = RocksState::open(**database);
-  if (!state) return state.error();
+  if (!state) return way_out(state.error());
   const auto usage = (*content)->usage();
   if (!usage) return usage.error();
   const auto release = release_text(**content, **state);
-  if (!release) return release.error();
+  if (!release) return way_out(release.error());
   return fmt::format(
       "{} packs hold {} chunks, {} bytes; {} small chunks lie in the database\n{}start the agent: "
       "systemctl start farboot-agent\n",

@@ -10,8 +10,8 @@ namespace farboot {
 
 /// Reads all packs of the state folder, as the user it belongs to (run by root, this process stays
 /// that user). Returns what was found and what to do next, for people. Errors: conflict (the agent
-/// runs), not_found (no packs there), corrupt (the database cannot be opened; the text says the way
-/// out), denied, exhausted, unavailable. Can be interrupted and repeated.
+/// runs), not_found (no packs there), corrupt and others (the database cannot be opened or read;
+/// the text says the way out), denied, exhausted, unavailable. Can be interrupted and repeated.
 Result<std::string> rebuild_store(const AgentConfig& config);
 
 }  // namespace farboot

@@ -13,6 +13,7 @@
 #include <map>
 #include <sstream>
 
+#include "common/store/pack_store.h"
 #include "tests/agent/http/raw_client.h"
 #include "tests/support/eventually.h"
 #include "tests/support/link_controller.h"
@@ -229,6 +230,53 @@ TEST_F(AgentProcess, AReleaseChangedOnItsDiskIsCountedAndFetchedAgain) {
   EXPECT_TRUE(eventually(served)) << log();
   EXPECT_THAT(log(), HasSubstr("event=catalog.release_unreadable key=catalog/active"));
   EXPECT_THAT(get("/v1/metrics").body, HasSubstr("\nfarboot_catalog_refused_releases_total 1\n"));
+}
+
+/// As a dying card leaves it: each time the way out is named, and is one.
+TEST_F(AgentProcess, ARebuildNamesTheFolderToMoveAwayWhateverBrokeTheDatabase) {
+  const std::filesystem::path state = folder_ / "state", db = state / "db";
+  std::filesystem::create_directories(state);
+  {
+    auto database = Database::open(db);
+    ASSERT_TRUE(database) << database.error().what;
+    PackStoreOptions options;
+    options.reserve_bytes = 0;
+    auto store = PackStore::open(**database, state / "packs", options);
+    ASSERT_TRUE(store) << store.error().what;
+    for (std::uint8_t i = 0; i < 200; ++i) {
+      const Bytes chunk(100'000, i);
+      ASSERT_TRUE((*store)->put(sha256(chunk), chunk));
+    }
+    ASSERT_TRUE((*database)->flush(Family::chunks));
+  }
+  const auto files = [&](const std::string& beginning, const std::string& extension) {
+    std::vector<std::filesystem::path> out;
+    for (const auto& file : std::filesystem::directory_iterator(db))
+      if (file.path().filename().string().starts_with(beginning) &&
+          file.path().extension() == extension)
+        out.push_back(file.path());
+    EXPECT_FALSE(out.empty()) << beginning << extension;
+    return out;
+  };
+  const auto rebuilt_after_moving_away = [&](const std::string& what) {
+    std::filesystem::resize_file(folder_ / "log", 0);
+    EXPECT_EQ(status_of(spawn({"store", "rebuild"})), 1) << what;
+    EXPECT_THAT(log(), HasSubstr("move " + db.string() + " away and repeat this")) << what;
+    std::filesystem::rename(db, folder_ / what);
+    EXPECT_EQ(status_of(spawn({"store", "rebuild"})), 0) << what << log();
+    EXPECT_THAT(log(), HasSubstr("packs hold 200 chunks")) << what;
+  };
+  std::ofstream(folder_ / "log").flush();
+  for (const auto& table : files("", ".sst")) {
+    std::fstream file(table, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100);
+    file.write("rotten rotten rotten", 20);
+  }
+  rebuilt_after_moving_away("a rotten block");
+  std::filesystem::remove(db / "CURRENT");
+  rebuilt_after_moving_away("no CURRENT");
+  for (const auto& manifest : files("MANIFEST-", "")) std::filesystem::remove(manifest);
+  rebuilt_after_moving_away("no MANIFEST");
 }
 
 TEST_F(AgentProcess, ARebuildWithoutPacksSaysSo) {
