@@ -188,6 +188,8 @@ Result<void> Agent::Parts::bind() {
   if (!port) return port.error();
   http_port = *port;
   if (auto bound = tftp.bind(); !bound) return bound;
+  if (config.dhcp_mode == DhcpMode::off && !(config.dhcp_deny.empty() && config.dhcp_allow.empty()))
+    log::warn("agent.dhcp_lists_unused");
   // A DHCP server that keeps port 67 to itself keeps nobody from HTTP and TFTP: it is tried again.
   static_cast<void>(dhcp.bind());
   return {};

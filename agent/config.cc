@@ -32,9 +32,9 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
       "raspberry_pi_roms", c.raspberry_pi_roms,
       "answer the boot ROMs of Raspberry Pis too; agents are Pis and must not boot each other");
   keys.list("dhcp_deny", c.dhcp_deny,
-            "machines that get no answer: MACs, or beginnings of MACs such as 52:54:00");
+            "machines that get no DHCP answer: MACs, or beginnings of MACs such as 52:54:00");
   keys.list("dhcp_allow", c.dhcp_allow,
-            "the same: answer these only, but for those in dhcp_deny; empty: all");
+            "the same: DHCP answers go to these only, but for those in dhcp_deny; empty: all");
   keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
   keys.flag("tftp_single_port", c.tftp_single_port,
             "answer every transfer from tftp_port itself: for NAT and strict firewalls");

@@ -288,5 +288,18 @@ TEST_F(AgentProcess, ARebuildWithoutPacksSaysSo) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "state" / "db")) << "and makes nothing";
 }
 
+TEST_F(AgentProcess, ListsOfMachinesWithoutDhcpAreWarnedOf) {
+  start();
+  const auto says = [&](const std::string& what) {
+    return [this, what] { return log().find(what) != std::string::npos; };
+  };
+  ASSERT_TRUE(eventually(says("event=agent.serving"))) << log();
+  EXPECT_FALSE(says("event=agent.dhcp_lists_unused")()) << "none is set";
+  stop();
+  std::ofstream(folder_ / "agent.toml", std::ios::app) << "dhcp_allow = [\"52:54:00\"]\n";
+  start();
+  EXPECT_TRUE(eventually(says("event=agent.dhcp_lists_unused"))) << log();
+}
+
 }  // namespace
 }  // namespace farboot
