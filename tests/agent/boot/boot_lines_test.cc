@@ -29,6 +29,26 @@ TEST_F(BootLinesTest, DecisionsForInventedMachinesAreCounted) {
   expect_left_out(logged.take(), "boot.decided", 200);
 }
 
+TEST_F(BootLinesTest, InventedMachinesDoNotHideThoseOfTheSite) {
+  apply({web1()});
+  Logged logged;
+  for (int i = 0; i < kRackBurst + 200; ++i) script(machine(invented(i)));
+  script();
+  EXPECT_NE(logged.take().find("event=boot.decided mac=52:54:00:00:00:01 host=web1 "),
+            std::string::npos);
+}
+
+TEST_F(BootLinesTest, InstallsOfInventedMachinesDoNotHideThoseOfTheSite) {
+  apply({web1()});
+  bench->state.full = true;
+  Logged logged;
+  for (int i = 0; i < kBurst + 20; ++i) ASSERT_TRUE(choose("centos7", machine(invented(i))));
+  EXPECT_EQ(Logged::count(logged.take(), "boot.start_refused"), kBurst);
+  script();
+  EXPECT_NE(logged.take().find("event=boot.start_refused mac=52:54:00:00:00:01 "),
+            std::string::npos);
+}
+
 TEST_F(BootLinesTest, ChoicesAreCounted) {
   Logged logged;
   for (int i = 0; i < kRackBurst + 100; ++i) ASSERT_TRUE(choose("shell", machine(invented(i))));
