@@ -85,6 +85,8 @@ class FleetService::Handlers final : public v1::FleetService::Service {
 
   Result<ImageRecord> run_import(Context* context, const v1::ImportImageRequest& request,
                                  grpc::ServerWriter<v1::ImportImageEvent>& writer);
+  void reclaim(const std::string& own_journal);
+  void give_up_old_imports(const std::string& own_journal);
   Result<void> check_unused(const ImageRecord& record) const;
   Result<v1::ImageRecord> full_record(const ImageRecord& record) const;
   /// Sites with agents that are enrolled and not revoked.
@@ -107,6 +109,8 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Applier applier_;
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> imports_{0};
+  /// An import left something of no use, and another one was under way or may be repeated.
+  std::atomic<bool> sweep_owed_{false};
   std::atomic<unsigned> watchers_{0};
   Guarded<LogLimit> denied_lines_;
 };

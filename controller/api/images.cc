@@ -42,13 +42,12 @@ bool may_continue(Errc code) {
          code == Errc::denied;
 }
 
-/// Imports that were broken off long ago leave nothing behind. Best effort.
-void give_up_old_imports(const FleetService::Parts& parts, Sweeper& sweeper) {
-  const std::size_t imports = remove_old_journals(parts.imports_folder, parts.clock.wall());
-  if (imports == 0) return;
-  log::info("api.imports_given_up", log::kv("imports", imports));
-  const auto freed = sweeper.sweep();
-  if (!freed) log::warn("api.reclaim_failed", log::kv("error", freed.error().what));
+/// Whether an import but that of the journal `own` runs or was broken off.
+bool others_need_what_they_have(const std::filesystem::path& folder, const std::string& own) {
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error))
+    if (file.path().extension() == ".journal" && file.path() != own) return true;
+  return false;
 }
 
 /// One of the imports that may run at once; false if all are taken.
@@ -72,6 +71,27 @@ class Turn {
 };
 
 }  // namespace
+
+/// Frees what imports of no use left behind. The sweep knows no journals: as long as there is
+/// another one, it would take from that import what it is to go on from, and waits. Best effort.
+void FleetService::Handlers::reclaim(const std::string& own_journal) {
+  if (!sweep_owed_ || others_need_what_they_have(parts_.imports_folder, own_journal)) return;
+  sweep_owed_ = false;
+  const auto freed = sweeper_.sweep();
+  if (freed) return;
+  sweep_owed_ = true;
+  log::warn("api.reclaim_failed", log::kv("error", freed.error().what));
+}
+
+/// Imports that were broken off long ago leave nothing behind. Best effort.
+void FleetService::Handlers::give_up_old_imports(const std::string& own_journal) {
+  const std::size_t imports = remove_old_journals(parts_.imports_folder, parts_.clock.wall());
+  if (imports > 0) {
+    log::info("api.imports_given_up", log::kv("imports", imports));
+    sweep_owed_ = true;
+  }
+  reclaim(own_journal);
+}
 
 /// Runs on gRPC's thread for this call; the watcher sends progress and hears of the end.
 Result<ImageRecord> FleetService::Handlers::run_import(
@@ -101,12 +121,15 @@ Result<ImageRecord> FleetService::Handlers::run_import(
     parts_.fleet.changed().wait_past(seen, kWaitingTick);
   }
   // What others left is swept first; but not what this one had, if it is repeated.
-  if (!begin_journal(wanted.journal, parts_.clock.wall())) give_up_old_imports(parts_, sweeper_);
+  if (!begin_journal(wanted.journal, parts_.clock.wall())) give_up_old_imports(wanted.journal);
   const Sweeper::Writing writing(sweeper_);
   const auto image = import_image(wanted, parts_.content, tell);
   if (image || !may_continue(image.error().code)) std::remove(wanted.journal.c_str());
+  if (!image && !may_continue(image.error().code)) sweep_owed_ = true;
   if (!image) return image.error();
-  return parts_.images.add(*image, shown_url(wanted.source), parts_.clock.wall());
+  auto record = parts_.images.add(*image, shown_url(wanted.source), parts_.clock.wall());
+  if (!record) sweep_owed_ = true;
+  return record;
 }
 
 grpc::Status FleetService::Handlers::ImportImage(Context* context,
@@ -115,11 +138,7 @@ grpc::Status FleetService::Handlers::ImportImage(Context* context,
   return answer(context, "ImportImage", Role::operate, Kind::change,
                 [&](const PeerIdentity&) -> Result<void> {
                   const auto record = run_import(context, *request, *writer);
-                  if (!record && !may_continue(record.error().code)) {
-                    const auto freed = sweeper_.sweep();
-                    if (!freed)
-                      log::warn("api.reclaim_failed", log::kv("error", freed.error().what));
-                  }
+                  reclaim({});
                   if (!record) return record.error();
                   auto full = full_record(*record);
                   if (!full) return full.error();

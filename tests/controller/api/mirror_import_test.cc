@@ -80,6 +80,17 @@ TEST_F(MirrorImportTest, ARefusedIsoLeavesNothingEither) {
   EXPECT_TRUE(import_from(iso)) << "copied again";
 }
 
+TEST_F(MirrorImportTest, OneThatIsRefusedTakesNothingFromOneThatWasCutOff) {
+  MirrorServer server(centos7_tree());
+  server.fault(kLastPackage, {.times = 1, .status = 400});
+  ASSERT_FALSE(import_from(server.url()));
+  EXPECT_EQ(import_from((controller_.folder / "nowhere.iso").string()).error().code,
+            Errc::not_found);
+  const auto image = import_from(server.url());
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_EQ(server.gets_of(kBigPackage), 1u);
+}
+
 TEST_F(MirrorImportTest, OneThatIsNotRepeatedIsGivenUpAfterAWeek) {
   MirrorServer server(centos7_tree());
   server.fault(kLastPackage, {.times = 1, .status = 400});
