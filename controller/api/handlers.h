@@ -109,6 +109,7 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Applier applier_;
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> imports_{0};
+  Guarded<std::set<std::string>> sources_;  ///< being imported, or waiting for their turn
   /// An import left something of no use, and another one was under way or may be repeated.
   std::atomic<bool> sweep_owed_{false};
   std::atomic<unsigned> watchers_{0};

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "common/base/log.h"
@@ -70,6 +71,26 @@ class Turn {
   bool taken_ = false;
 };
 
+/// A source that is being imported; false if it is already.
+class SourceTaken {
+ public:
+  explicit SourceTaken(Guarded<std::set<std::string>>& sources) : sources_(sources) {}
+  bool take(const std::string& source) {
+    if (sources_.with([&](std::set<std::string>& all) { return all.insert(source).second; }))
+      source_ = source;
+    return source_.has_value();
+  }
+  ~SourceTaken() {
+    if (source_) sources_.with([&](std::set<std::string>& all) { all.erase(*source_); });
+  }
+  SourceTaken(const SourceTaken&) = delete;
+  SourceTaken& operator=(const SourceTaken&) = delete;
+
+ private:
+  Guarded<std::set<std::string>>& sources_;
+  std::optional<std::string> source_;
+};
+
 }  // namespace
 
 /// Frees what imports of no use left behind. The sweep knows no journals: as long as there is
@@ -111,6 +132,11 @@ Result<ImageRecord> FleetService::Handlers::run_import(
   const auto tell = [&](const ImportProgress& progress) {
     return writer.Write(to_event(progress)) && !gone(context);
   };
+  SourceTaken source(sources_);
+  if (!source.take(wanted.source))
+    return fail(Errc::conflict,
+                "image {}: {} is being imported already; try again when that has ended",
+                wanted.name, shown_url(wanted.source));
   Turn turn(imports_);
   while (!turn.take()) {
     ImportProgress waiting;
@@ -124,11 +150,14 @@ Result<ImageRecord> FleetService::Handlers::run_import(
   if (!begin_journal(wanted.journal, parts_.clock.wall())) give_up_old_imports(wanted.journal);
   const Sweeper::Writing writing(sweeper_);
   const auto image = import_image(wanted, parts_.content, tell);
-  if (image || !may_continue(image.error().code)) std::remove(wanted.journal.c_str());
-  if (!image && !may_continue(image.error().code)) sweep_owed_ = true;
+  if (!image && !may_continue(image.error().code)) {
+    std::remove(wanted.journal.c_str());
+    sweep_owed_ = true;
+  }
   if (!image) return image.error();
   auto record = parts_.images.add(*image, shown_url(wanted.source), parts_.clock.wall());
-  if (!record) sweep_owed_ = true;
+  // What could not be recorded, as under a tag that is taken, need not be fetched again.
+  if (record) std::remove(wanted.journal.c_str());
   return record;
 }
 

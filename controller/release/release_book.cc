@@ -51,11 +51,11 @@ Result<StoredRelease> ReleaseBook::read(std::string_view hex) const {
   if (!*entry) return fail(Errc::not_found, "release {}: not here", hex);
   auto document = decode_signed(as_bytes((*entry)->value));
   if (!document) return prefix(fmt::format("release {}", hex), document.error());
-  auto release = decode_release(document->document);
-  if (!release) return prefix(fmt::format("release {}", hex), release.error());
   const Digest digest = document->digest();
   if (digest.hex() != hex)
     return fail(Errc::corrupt, "release {}: the stored document has digest {}", hex, digest);
+  auto release = decode_release(document->document);
+  if (!release) return prefix(fmt::format("release {}", hex), release.error());
   return StoredRelease{digest, std::move(*release), std::move(*document)};
 }
 

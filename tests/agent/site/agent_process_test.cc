@@ -7,7 +7,6 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <map>
@@ -176,10 +175,12 @@ TEST_F(AgentProcess, WithoutItsVerifyKeyItServesWhatItHasAndTakesNothingNew) {
   ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
   start();
   const auto serves = [&](const std::map<std::string, Digest>& files) {
-    return std::all_of(files.begin(), files.end(), [](const auto& file) {
-      const Answer answer = get(file.first);
-      return answer.status == 200 && answer.whole && sha256(as_bytes(answer.body)) == file.second;
-    });
+    for (const auto& [path, digest] : files) {
+      const Answer answer = get(path);
+      if (answer.status != 200 || !answer.whole || sha256(as_bytes(answer.body)) != digest)
+        return false;
+    }
+    return true;
   };
   const auto old_files = files_of(first);
   ASSERT_TRUE(eventually([&] { return serves(old_files); })) << log();

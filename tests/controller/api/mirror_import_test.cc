@@ -1,6 +1,11 @@
 // Imports through the operator's service: what a cut-off or refused one leaves.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "common/base/unique_fd.h"
 #include "tests/controller/api/fleet_service_fixture.h"
 #include "tests/controller/import/mirror_server.h"
+#include "tests/support/eventually.h"
 
 namespace farboot {
 namespace {
@@ -89,6 +94,51 @@ TEST_F(MirrorImportTest, OneThatIsRefusedTakesNothingFromOneThatWasCutOff) {
   const auto image = import_from(server.url());
   ASSERT_TRUE(image) << image.error().what;
   EXPECT_EQ(server.gets_of(kBigPackage), 1u);
+}
+
+TEST_F(MirrorImportTest, OneThatCouldNotBeRecordedFetchesNothingTwice) {
+  const MirrorServer server(centos7_tree());
+  Image other;
+  other.name = "centos7";
+  other.tag = "taken";
+  ASSERT_TRUE(controller_.images.add(other, "other", controller_.clock.wall()));
+  EXPECT_EQ(import_from(server.url(), "taken").error().code, Errc::conflict);
+  const auto image = import_from(server.url(), "free");
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_EQ(server.gets_of(kBigPackage), 1u);
+  EXPECT_TRUE(std::filesystem::is_empty(controller_.folder / "imports"));
+}
+
+TEST_F(MirrorImportTest, ASourceIsImportedOnceAtATime) {
+  // Takes connections and never answers.
+  const UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<const sockaddr*>(&at), size), 0);
+  ASSERT_EQ(::listen(silent.get(), 8), 0);
+  ASSERT_EQ(::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
+  v1::ImportImageRequest request;
+  request.set_source(fmt::format("http://127.0.0.1:{}/", ntohs(at.sin_port)));
+  request.set_name("centos7");
+  grpc::ClientContext context;
+  const auto first = admin_->ImportImage(&context, request);
+  const auto imports = controller_.folder / "imports";
+  ASSERT_TRUE(eventually([&] {
+    std::error_code error;
+    return std::filesystem::exists(imports) && !std::filesystem::is_empty(imports, error);
+  }));
+  const auto second = import_from(request.source());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::conflict);
+  EXPECT_THAT(second.error().what, HasSubstr("is being imported already"));
+  EXPECT_FALSE(std::filesystem::is_empty(imports)) << "the journal is the first one's";
+  context.TryCancel();
+  v1::ImportImageEvent event;
+  while (first->Read(&event)) {
+  }
+  EXPECT_FALSE(first->Finish().ok());
 }
 
 TEST_F(MirrorImportTest, OneThatIsNotRepeatedIsGivenUpAfterAWeek) {
