@@ -198,7 +198,6 @@ Result<Image> import_tree(const ImportRequest& request, TreeSource& source, Cont
   if (!checked) return checked.error();
   auto digest = put_manifest(store, *manifest);
   if (!digest) return digest.error();
-  source.done();
   image.manifest = *digest;
   image.size_bytes = manifest->size_bytes();
   log::info("import.done", log::kv("image", image.name + "@" + image.tag),

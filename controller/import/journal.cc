@@ -45,7 +45,6 @@ std::optional<FileEntry> parse_line(std::string_view line) {
 Result<ImportJournal> ImportJournal::open(const std::string& path) {
   ImportJournal journal;
   if (path.empty()) return journal;
-  journal.path_ = path;
   std::ifstream lines(path);
   for (std::string line; journal.known_.size() < kFilesMax && std::getline(lines, line);)
     if (auto file = parse_line(line)) journal.known_[file->sha256] = std::move(file->chunks);
@@ -70,12 +69,6 @@ void ImportJournal::add(const FileEntry& file) {
   line += " .";
   const ssize_t written = ::write(file_.get(), line.data(), line.size());
   static_cast<void>(written);
-}
-
-void ImportJournal::remove() {
-  if (file_.get() < 0) return;
-  ::unlink(path_.c_str());
-  file_ = UniqueFd();
 }
 
 bool begin_journal(const std::string& path, WallTime now) {

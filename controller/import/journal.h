@@ -25,11 +25,8 @@ class ImportJournal {
   const std::vector<ChunkRef>* find(const Digest& sha256) const;
   /// Best effort: a full disk is the store's to report.
   void add(const FileEntry& file);
-  /// The import is whole: the journal has served.
-  void remove();
 
  private:
-  std::string path_;
   UniqueFd file_;
   std::unordered_map<Digest, std::vector<ChunkRef>, DigestHash> known_;
 };

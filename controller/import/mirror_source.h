@@ -30,7 +30,6 @@ class MirrorSource final : public TreeSource {
   Result<std::uint64_t> held_bytes(const Listing& listing, const ContentStore& store) override;
   bool is_local() const override { return false; }
   std::string root() const override { return root_; }
-  void done() override { journal_.remove(); }
 
  private:
   MirrorSource(std::string url, ImportJournal journal)

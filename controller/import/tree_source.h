@@ -68,8 +68,6 @@ class TreeSource {
   /// The directory of the tree that holds .treeinfo and the boot files; `` is the tree's root.
   /// After list().
   virtual std::string root() const { return {}; }
-  /// The import is whole and durable.
-  virtual void done() {}
 };
 
 /// Why `path` on this machine cannot be read, by `errno`, and as whom we tried: what an operator

@@ -53,7 +53,9 @@ TEST_F(SyncAccept, WhatWasDesiredBeforeGoesOnMeanwhile) {
   ASSERT_EQ(site_.settle(&upstream_).kind, Kind::rest);
   site_.state.full = true;
   EXPECT_EQ(refusal_of(centre_.desired(2, {}, two_)), Errc::unavailable);
-  site_.store.rot(release_closure(centre_.store, first_.manifests)->at(5).id);
+  const Digest rotten = release_closure(centre_.store, first_.manifests)->at(5).id;
+  ASSERT_TRUE(site_.store.rot(rotten));
+  EXPECT_FALSE(site_.store.get(rotten)) << "quarantined";
   site_.sync->damaged();
   ASSERT_EQ(site_.settle(&upstream_).kind, Kind::failed);
   EXPECT_TRUE(site_.holds(first_)) << "what is served was healed";

@@ -199,7 +199,7 @@ TEST_F(MirrorTest, IsNotFetchedTwiceWhenTheImportWasCutOff) {
   EXPECT_EQ(server.gets_of(kBig), 1u);
   EXPECT_EQ(server.gets_of(kSmall), 1u);
   EXPECT_EQ(server.gets_of(last), 2u);
-  EXPECT_FALSE(std::filesystem::exists(journal_));
+  EXPECT_TRUE(std::filesystem::exists(journal_)) << "until who asked has recorded the image";
 }
 
 TEST_F(MirrorTest, ThatDoesNotFitIsRefusedBeforeItsPackagesAreFetched) {

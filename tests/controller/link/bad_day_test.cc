@@ -211,7 +211,10 @@ TEST_F(LinkPushAgain, AnOfferThatCouldNotBeMadeFollowsWhenItCan) {
 TEST_F(LinkPushAgain, APushThatThrowsIsMadeAgainAndCostsNoOtherSiteIts) {
   auto lyon = connected();
   auto oslo = connected(channel(controller_.enrol("oslo", "pi1", controller_.identity)));
-  // Both when they are pushed, and lyon twice more when it is told again.
+  for (const auto& agent : {lyon.get(), oslo.get()}) ASSERT_TRUE(agent->say(report_of("here")));
+  // Their hellos, which read what is desired as well, are over.
+  ASSERT_TRUE(eventually([&] { return controller_.counts().reports == 2; }));
+  // When they are pushed, and lyon when it is told again too.
   std::atomic<int> lyons{3}, oslos{1};
   controller_.before_read([&](std::string_view key) {
     if (key == "desired/lyon" && lyons.fetch_sub(1) > 0) throw std::bad_alloc();  // or a library's
@@ -225,8 +228,10 @@ TEST_F(LinkPushAgain, APushThatThrowsIsMadeAgainAndCostsNoOtherSiteIts) {
     EXPECT_EQ(agent->hear(Body::kOffer).body_case(), Body::kOffer);
   }
   const std::string log = GetCapturedStderr();
-  EXPECT_EQ(lines_of("link.job_failed", log), 2U);
-  EXPECT_EQ(lines_of("link.push_failed", log), 2U);
+  const std::size_t again = lines_of("link.push_failed", log);
+  EXPECT_GE(again, 1U)
+      << "an order is two changes at the most: lyon's third throws when made again";
+  EXPECT_EQ(lines_of("link.job_failed", log) + again, 4U) << "one for each";
   controller_.before_read(nullptr);
 }
 
