@@ -132,8 +132,8 @@ grpc::Status LinkService::Impl::on_report(AgentStream& stream, const v1::Report&
     log::warn("link.chunks_rotten", log::kv("agent", agent.id),
               log::kv("since_start", report->rotten_chunks));
   stream.rotten_chunks = report->rotten_chunks;
-  reports_.fetch_add(1, std::memory_order_relaxed);
   parts_.sink.on_report(*report);
+  reports_.fetch_add(1);  // after it: who has counted it finds it
   return grpc::Status::OK;
 }
 
