@@ -52,6 +52,9 @@ struct Transaction {
   }
 };
 
+/// A commit that met another's change is worked out anew so often before the caller hears of it.
+constexpr int kConflictRetriesMax = 8;
+
 /// Thread-safe. May block on the disk.
 class StateStore {
  public:

@@ -78,7 +78,7 @@ class Fleet final : public ReportSink {
   /// agent would refuse because it holds a newer state, or another of that number, is signed anew
   /// above it: this controller was put back from an older copy.
   void on_hello(const std::string& agent, const std::string& site, const HeldState& held) override;
-  /// The same for an agent that is not to come back; its last report goes.
+  /// The same for an agent that is not to come back; its last report goes once that is durable.
   void forget_agent(const std::string& agent);
   /// Writes down which orders are used up, as agents reported them since the last call. Blocks;
   /// called often. What could not be written is tried again with the next call.
@@ -101,7 +101,8 @@ class Fleet final : public ReportSink {
   Result<void> sign_desired(Transaction& transaction, const Desired& before,
                             DesiredState next) const;
   Result<void> sign_above(const std::string& agent, const std::string& site, const HeldState& held);
-  void orders_lost(const AgentReport& report, std::uint64_t held);
+  Result<void> orders_lost(const AgentReport& report, std::uint64_t held);
+  Result<void> forget_report(const std::string& agent);
   void look_at_orders_agent(const std::string& site);
   Result<void> choose_orders_agent(const std::string& site);
   Result<void> settle_site(const std::string& site,

@@ -17,14 +17,11 @@ constexpr std::size_t kNamesMax = 2 * kHostsPerSiteMax;
 
 /// Names of the site's agents that may come, in the order they were enrolled.
 Result<std::vector<std::string>> agents_of(const StateStore& state, const std::string& site) {
-  const auto entries = state.scan("agent/" + site + "/");
-  if (!entries) return entries.error();
+  auto agents = enrolled_agents(state, site + "/");
+  if (!agents) return agents.error();
   std::vector<std::pair<WallTime, std::string>> enrolled;
-  for (const StateEntry& entry : *entries) {
-    auto agent = decode_agent_record(entry.value);
-    if (!agent) return agent.error();
-    if (!agent->revoked) enrolled.emplace_back(agent->enrolled, std::move(agent->name));
-  }
+  for (AgentRecord& agent : *agents)
+    if (!agent.revoked) enrolled.emplace_back(agent.enrolled, std::move(agent.name));
   std::sort(enrolled.begin(), enrolled.end());
   std::vector<std::string> names;
   for (auto& [time, name] : enrolled) names.push_back(std::move(name));
@@ -56,7 +53,7 @@ void Fleet::on_hosts(const std::string& site, const std::vector<HostReport>& hos
 void Fleet::on_hello(const std::string& agent, const std::string& site, const HeldState& held) {
   const auto last = reports_.agent(agent);
   if (last && last->report.site == site && held.number < last->report.desired_number)
-    orders_lost(last->report, held.number);
+    static_cast<void>(orders_lost(last->report, held.number));  // tried again with the next look
   const auto above = sign_above(agent, site, held);
   if (!above)
     log::error("fleet.not_signed_above", log::kv("agent", agent),
@@ -65,9 +62,18 @@ void Fleet::on_hello(const std::string& agent, const std::string& site, const He
 }
 
 void Fleet::forget_agent(const std::string& agent) {
-  if (const auto last = reports_.agent(agent)) orders_lost(last->report, 0);
-  reports_.forget(agent);
+  static_cast<void>(forget_report(agent));  // logged; choosing an owner tries it again
   look_at_orders_agent(agent.substr(0, agent.find('/')));
+}
+
+/// The report is all that is known of what the agent had taken: it goes once that is written down.
+Result<void> Fleet::forget_report(const std::string& agent) {
+  if (const auto last = reports_.agent(agent)) {
+    auto settled = orders_lost(last->report, 0);
+    if (!settled) return settled;
+  }
+  reports_.forget(agent);
+  return {};
 }
 
 void Fleet::look_at_orders_agent(const std::string& site) {
@@ -88,9 +94,8 @@ Result<void> Fleet::choose_orders_agent(const std::string& site) {
     const std::string former = before->state.orders_agent;
     const bool stays = std::find(agents->begin(), agents->end(), former) != agents->end();
     if (before->revision == 0 || agents->empty() || stays) return {};
-    if (const auto last = reports_.agent(site + "/" + former); last) {
-      orders_lost(last->report, 0);
-      reports_.forget(last->report.agent);
+    if (reports_.agent(site + "/" + former)) {
+      if (auto gone = forget_report(site + "/" + former); !gone) return gone;
       continue;
     }
     if (const auto settled = settle_orders(); !settled) return settled.error();
@@ -114,7 +119,7 @@ Result<void> Fleet::choose_orders_agent(const std::string& site) {
 
 /// Also of a machine that its report does not list: it had heard of every order in the desired
 /// state it held, if it was the one to carry them out.
-void Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {
+Result<void> Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {
   std::vector<HostReport> taken = report.hosts;
   std::set<std::string> open;
   for (HostReport& host : taken) {
@@ -137,7 +142,7 @@ void Fleet::orders_lost(const AgentReport& report, std::uint64_t held) {
   log::warn("fleet.agent_forgot", log::kv("agent", report.agent), log::kv("held", held),
             log::kv("reported", report.desired_number), log::kv("orders", open.size()));
   on_hosts(report.site, taken);
-  static_cast<void>(settle_orders());  // logged; tried again with the next look
+  return settle_orders();  // a failure is logged
 }
 
 Result<void> Fleet::settle_orders() {

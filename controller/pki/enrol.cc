@@ -14,7 +14,6 @@ namespace farboot {
 namespace {
 
 constexpr Seconds kUsedTokensKept{30 * 24 * 3600};  // so that "used" can be said, not "unknown"
-constexpr int kConflictRetriesMax = 8;
 
 std::string agent_key(std::string_view id) { return "agent/" + std::string(id); }
 
@@ -266,8 +265,9 @@ Result<AgentRecord> Enrolment::admit(const PeerIdentity& peer) {
   return record;
 }
 
-Result<std::vector<AgentRecord>> Enrolment::agents() const {
-  auto entries = state_.scan("agent/");
+Result<std::vector<AgentRecord>> enrolled_agents(const StateStore& state,
+                                                 std::string_view beginning) {
+  auto entries = state.scan(agent_key(beginning));
   if (!entries) return entries.error();
   std::vector<AgentRecord> records;
   for (const StateEntry& entry : *entries) {
@@ -277,6 +277,8 @@ Result<std::vector<AgentRecord>> Enrolment::agents() const {
   }
   return records;
 }
+
+Result<std::vector<AgentRecord>> Enrolment::agents() const { return enrolled_agents(state_); }
 
 Result<AgentRecord> Enrolment::agent(std::string_view id) const {
   auto entry = state_.get(agent_key(id));

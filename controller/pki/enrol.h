@@ -33,6 +33,10 @@ struct AgentRecord {
 };
 /// The value of `agent/<id>`. Errors: corrupt.
 Result<AgentRecord> decode_agent_record(std::string_view value);
+/// Every agent that was ever enrolled here, revoked ones too, whose id begins so. Blocks. Errors:
+/// unavailable, corrupt.
+Result<std::vector<AgentRecord>> enrolled_agents(const StateStore& state,
+                                                 std::string_view beginning = {});
 std::string encode_agent_record(const AgentRecord& record);
 
 struct TokenRequest {

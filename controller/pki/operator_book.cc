@@ -9,7 +9,6 @@
 namespace farboot {
 namespace {
 
-constexpr int kConflictRetriesMax = 8;
 constexpr std::string_view kPrefix = "operator/";
 
 std::string operator_key(std::string_view key_id) {

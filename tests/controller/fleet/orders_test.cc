@@ -9,6 +9,7 @@
 #include "controller/fleet/fleet.h"
 #include "controller/pki/enrol.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fallible_state.h"
 #include "tests/support/site_bench.h"
 
 namespace farboot {
@@ -107,8 +108,11 @@ class OrdersTest : public ::testing::Test {
     put({.id = "lyon/" + name, .site = "lyon", .name = name, .enrolled = clock.wall()});
   }
   void revoke(const std::string& name) {
-    put({.id = "lyon/" + name, .site = "lyon", .name = name, .revoked = true});
+    mark_revoked(name);
     fleet.forget_agent("lyon/" + name);
+  }
+  void mark_revoked(const std::string& name) {
+    put({.id = "lyon/" + name, .site = "lyon", .name = name, .revoked = true});
   }
   void put(const AgentRecord& agent) {
     ASSERT_TRUE(state.put("agent/" + agent.id, encode_agent_record(agent)));
@@ -116,7 +120,8 @@ class OrdersTest : public ::testing::Test {
   std::string owner() { return fleet.desired("lyon")->orders_agent; }
   std::uint64_t number() { return fleet.desired("lyon")->number; }
 
-  MemoryState state;
+  MemoryState memory;
+  testing::FallibleState state{memory};
   FakeClock clock;
   SigningKey key = SigningKey::generate();
   Fleet fleet{state, key, clock};
@@ -215,6 +220,26 @@ TEST_F(OrdersTest, PassToTheNextAgentWhenTheirsIsRevoked) {
   ASSERT_TRUE(fleet.order_install("lyon", "web1"));
   next.connect();
   EXPECT_EQ(next.answer(), BootAnswer::start);
+}
+
+TEST_F(OrdersTest, AreNotForgottenWithTheirAgentWhileTheDiskIsFull) {
+  enrol("pi1");
+  enrol("pi2");
+  Pi first(fleet, "lyon/pi1");
+  Pi next(fleet, "lyon/pi2");
+  first.connect();
+  next.connect();
+  first.boot();
+  first.finish();
+  mark_revoked("pi1");
+  state.full = true;
+  fleet.forget_agent("lyon/pi1");
+  EXPECT_TRUE(fleet.reports().agent("lyon/pi1")) << "all that is known of what it took";
+  state.full = false;
+  next.connect();
+  EXPECT_EQ(owner(), "pi2");
+  EXPECT_EQ(next.answer(), BootAnswer::nothing);
+  EXPECT_FALSE(fleet.reports().agent("lyon/pi1"));
 }
 
 TEST_F(OrdersTest, ThatTheRevokedAgentNeverHeardOfAreTheNextOnes) {
