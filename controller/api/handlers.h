@@ -110,8 +110,9 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> imports_{0};
   Guarded<std::set<std::string>> sources_;  ///< being imported, or waiting for their turn
-  /// An import left something of no use, and another one was under way or may be repeated.
-  std::atomic<bool> sweep_owed_{false};
+  /// An import left something of no use, and another one was under way or may be repeated. So it
+  /// may have been before this process, which would not know.
+  std::atomic<bool> sweep_owed_{true};
   std::atomic<unsigned> watchers_{0};
   Guarded<LogLimit> denied_lines_;
 };

@@ -96,6 +96,15 @@ TEST_F(MirrorImportTest, OneThatIsRefusedTakesNothingFromOneThatWasCutOff) {
   EXPECT_EQ(server.gets_of(kBigPackage), 1u);
 }
 
+TEST_F(MirrorImportTest, WhatWasOwedWhenTheControllerEndedIsFreedByTheNext) {
+  const Bytes left = to_bytes("of a refused import, while another one ran");
+  ASSERT_TRUE(controller_.content.put(sha256(left), left));
+  const MirrorServer server(centos7_tree());
+  const auto image = import_from(server.url());
+  ASSERT_TRUE(image) << image.error().what;
+  EXPECT_FALSE(controller_.content.get(sha256(left)));
+}
+
 TEST_F(MirrorImportTest, OneThatCouldNotBeRecordedFetchesNothingTwice) {
   const MirrorServer server(centos7_tree());
   Image other;
