@@ -63,6 +63,8 @@ LinkCounts LinkService::Impl::counts() const {
 
 grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& hello) {
   const AgentRecord& agent = stream.agent();
+  const auto document = optional_digest_from_proto(hello.desired_digest());
+  if (!document) return to_grpc(prefix("hello: desired_digest", document.error()));
   auto acknowledged = events_.acknowledged(agent);
   if (!acknowledged) return to_grpc(acknowledged.error());
   std::shared_ptr<AgentStream> before;
@@ -76,8 +78,6 @@ grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& h
   log::info("link.connected", log::kv("agent", agent.id),
             log::kv("version", text_from_proto(hello.version(), 64)),
             log::kv("desired", hello.desired_number()));
-  const auto document = optional_digest_from_proto(hello.desired_digest());
-  if (!document) return to_grpc(prefix("hello: desired_digest", document.error()));
   parts_.sink.on_hello(agent.id, agent.site, {hello.desired_number(), *document});
   parts_.sink.on_connected(agent.id, agent.site);
   // It may have ended before that was said: then the last word must be that it is gone.
