@@ -84,7 +84,7 @@ Task<std::string> BootService::boot_script(MachineFacts facts, std::string serve
   const Release* release = snapshot ? &snapshot->release : nullptr;
   const BootDecision decision = decide(visit, view, release);
   if (asking == Asking::get) {
-    if (const auto left_out = lines_.decided.of(view).take(clock_.steady()))
+    if (const auto left_out = lines_.decided.of(view.known).take(clock_.steady()))
       log::info("boot.decided", log::kv("mac", visit.facts.mac), log::kv("host", view.spec.name),
                 log::kv("boot", to_string(decision.kind)), log::kv("entry", decision.entry),
                 log::kv("why", decision.why), log::kv("client", visit.facts.client),
@@ -149,7 +149,7 @@ Task<std::string> BootService::start(Visit visit, std::string entry, BootDecisio
   }
   const HostView view = hosts_.look(visit.machine());
   if (!attempt) {
-    if (const auto left_out = lines_.start_refused.of(view).take(clock_.steady()))
+    if (const auto left_out = lines_.start_refused.of(view.known).take(clock_.steady()))
       log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
                 log::kv("error", attempt.error().what), log::kv("left_out", *left_out));
     const ScriptFrame here = frame(visit, view, nullptr);

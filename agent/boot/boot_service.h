@@ -26,17 +26,11 @@ enum class Asking : std::uint8_t {
   head
 };
 
-/// Who invents machines does not hide what those of the site do.
-struct LogLimitByWhom {
-  LogLimit named, stranger;
-  LogLimit& of(const HostView& view) { return view.known ? named : stranger; }
-};
-
 /// Lines that anyone on the network can cause. A rack that powers on is one for each machine.
 struct BootLines {
-  LogLimitByWhom decided{LogLimit(1000, Milliseconds(100)), LogLimit(1000, Milliseconds(100))};
-  LogLimit chosen{1000, Milliseconds(100)};
-  LogLimit kickstart{1000, Milliseconds(100)};
+  LogLimitByWhom decided{LogLimit::of_a_rack()};
+  LogLimit chosen = LogLimit::of_a_rack();
+  LogLimit kickstart = LogLimit::of_a_rack();
   LogLimit kickstart_denied;
   LogLimitByWhom start_refused;
   LogLimit render_failed;

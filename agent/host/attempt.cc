@@ -12,7 +12,7 @@
 namespace farboot {
 namespace {
 
-constexpr std::uint64_t kFormat = 1;  // on disk: never reuse a number
+constexpr std::uint64_t kAttemptFormat = 1;  // on disk: never reuse a number
 constexpr std::size_t kTokenBytes = 16;
 
 /// Names of the snippets that `text` includes, and theirs.
@@ -92,7 +92,7 @@ bool is_package(std::string_view path) { return path.ends_with(".rpm") || path.e
 
 std::string encode_attempt(const Attempt& attempt) {
   const Bytes part = encode_release(attempt.part);
-  json_read::Json json{{"format", kFormat},
+  json_read::Json json{{"format", kAttemptFormat},
                        {"token", attempt.token},
                        {"mac", attempt.mac},
                        {"uuid", attempt.uuid},
@@ -114,8 +114,8 @@ std::string encode_attempt(const Attempt& attempt) {
 
 Result<Attempt> decode_attempt(std::string_view text) {
   const auto json = json_read::object(text);
-  if (json_read::number(json, "format") != kFormat)
-    return fail(Errc::corrupt, "attempt: not a record of format {}", kFormat);
+  if (json_read::number(json, "format") != kAttemptFormat)
+    return fail(Errc::corrupt, "attempt: not a record of format {}", kAttemptFormat);
   Attempt attempt;
   attempt.token = json_read::text(json, "token");
   if (!is_token(attempt.token)) return fail(Errc::corrupt, "attempt: no token");

@@ -11,8 +11,6 @@
 namespace farboot {
 namespace {
 
-constexpr std::string_view kHostPrefix = "host/";
-constexpr std::string_view kAttemptPrefix = "attempt/";
 // A Pi without a clock chip starts in 1970: differences to such times mean nothing.
 constexpr WallTime kClockSane{std::chrono::sys_days{std::chrono::year{2024} / 1 / 1}};
 /// What a clock that was set between two boots can make an install older at most.

@@ -189,8 +189,7 @@ class HostBook {
   StateWriter writer_;
   boost::asio::any_io_executor executor_;
   Outbox outbox_;
-  /// Steps of installs; anybody can invent machines, so they hide none with a name.
-  LogLimit phases_{1000, Milliseconds(100)}, stranger_phases_{1000, Milliseconds(100)};
+  LogLimitByWhom phases_{LogLimit::of_a_rack()};  ///< steps of installs
   SiteFacts site_;
   std::uint32_t site_installs_max_ = 0;
   bool orders_elsewhere_ = false;  ///< another agent of the site carries them out

@@ -3,11 +3,16 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/host/host_book.h"
 
 namespace farboot {
+
+// Where the state store keeps them.
+constexpr std::string_view kHostPrefix = "host/";
+constexpr std::string_view kAttemptPrefix = "attempt/";
 
 struct HostBook::Entry {
   HostRecord record;

@@ -10,8 +10,6 @@
 namespace farboot {
 namespace {
 
-constexpr std::string_view kHostPrefix = "host/";
-constexpr std::string_view kAttemptPrefix = "attempt/";
 constexpr std::size_t kClientsMax = 4;   ///< addresses one attempt comes from
 constexpr std::size_t kDetailMax = 200;  ///< characters of a machine's own words
 constexpr Seconds kTick{30};
@@ -206,8 +204,8 @@ void HostBook::save(Entry& entry, InstallPhase before, Transaction& writes) {
   const auto tell = [&] {
     record.since = clock_.wall();
     HostStatus status = status_of(record);
-    LogLimit& lines = record.spec.name.empty() ? stranger_phases_ : phases_;
-    if (const auto left_out = lines.take(clock_.steady()))
+    const bool named = !record.spec.name.empty();
+    if (const auto left_out = phases_.of(named).take(clock_.steady()))
       log::info("host.phase", log::kv("host", status.host),
                 log::kv("phase", to_string(status.phase)), log::kv("entry", status.entry),
                 log::kv("detail", status.detail), log::kv("left_out", *left_out));

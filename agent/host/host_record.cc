@@ -8,7 +8,7 @@
 namespace farboot {
 namespace {
 
-constexpr std::uint64_t kFormat = 1;  // on disk: never reuse a number
+constexpr std::uint64_t kHostFormat = 1;  // on disk: never reuse a number
 
 json_read::Json to_json(const HostSpec& spec) {
   json_read::Json json{{"name", spec.name},          {"macs", spec.macs},
@@ -93,7 +93,7 @@ Result<InstallState> state_from(const json_read::Json& json) {
 }  // namespace
 
 std::string encode_host_record(const HostRecord& record) {
-  return json_read::dump({{"format", kFormat},
+  return json_read::dump({{"format", kHostFormat},
                           {"spec", to_json(record.spec)},
                           {"wanted", record.wanted},
                           {"install", to_json(record.install)},
@@ -109,8 +109,8 @@ std::string encode_host_record(const HostRecord& record) {
 
 Result<HostRecord> decode_host_record(std::string_view text) {
   const auto json = json_read::object(text);
-  if (json_read::number(json, "format") != kFormat)
-    return fail(Errc::corrupt, "host record: not of format {}", kFormat);
+  if (json_read::number(json, "format") != kHostFormat)
+    return fail(Errc::corrupt, "host record: not of format {}", kHostFormat);
   HostRecord record;
   record.spec = spec_from(json_read::at(json, "spec"));
   if (record.spec.name.empty() && record.spec.macs.empty())

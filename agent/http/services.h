@@ -19,8 +19,8 @@ namespace farboot {
 
 /// Lines that anyone on the network can cause. A rack that powers on is one for each machine.
 struct HttpLines {
-  LogLimit script{1000, Milliseconds(100)};
-  LogLimit kickstart{1000, Milliseconds(100)};
+  LogLimit script = LogLimit::of_a_rack();
+  LogLimit kickstart = LogLimit::of_a_rack();
   LogLimit script_failed;
   LogLimit kickstart_failed;
   LogLimit event_failed;

@@ -17,6 +17,9 @@ class LogLimit {
   explicit LogLimit(std::uint32_t burst = 60, Milliseconds every = Seconds(1))
       : burst_(burst), every_(every), lines_(burst) {}
 
+  /// For what a machine causes a few times in a boot, and a rack that is switched on all at once.
+  static LogLimit of_a_rack() { return LogLimit(1000, Milliseconds(100)); }
+
   /// The lines left out since the last one that was written; nullopt: leave this one out too.
   std::optional<std::uint64_t> take(SteadyTime now) {
     if (!filled_) filled_ = now;
@@ -39,6 +42,13 @@ class LogLimit {
   std::uint32_t lines_;
   std::optional<SteadyTime> filled_;
   std::uint64_t left_out_ = 0;
+};
+
+/// Who invents machines does not hide what those of the site do.
+struct LogLimitByWhom {
+  explicit LogLimitByWhom(const LogLimit& each = LogLimit()) : named(each), stranger(each) {}
+  LogLimit named, stranger;
+  LogLimit& of(bool known) { return known ? named : stranger; }
 };
 
 }  // namespace farboot
