@@ -8,7 +8,6 @@
 namespace farboot::dhcp {
 namespace {
 
-constexpr std::uint16_t kClientPort = 68;
 constexpr std::uint16_t kServerPort = 67;
 constexpr std::uint16_t kHttpPort = 80;
 

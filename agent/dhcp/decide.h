@@ -15,6 +15,8 @@
 
 namespace farboot::dhcp {
 
+inline constexpr std::uint16_t kClientPort = 68;
+
 /// Which boot loaders this site can serve. Asked per packet: must be quick.
 class LoaderSet {
  public:

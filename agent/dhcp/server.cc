@@ -29,7 +29,6 @@ namespace asio = boost::asio;
 constexpr std::size_t kPacketBytesMax = 2048;  ///< fits every frame a client may send
 constexpr int kPacketsPerTurn = 64;            ///< then others on the loop get theirs
 constexpr std::size_t kSilencesRemembered = 1024;
-constexpr std::uint16_t kClientPort = 68;
 
 /// What a socket listens to.
 enum class Listens : std::uint8_t {
@@ -290,7 +289,7 @@ void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& requ
   }
   const UdpRoute route{
       .to = reply.to,
-      .to_port = reply.to_port == kClientPort && offer ? options.client_port : reply.to_port,
+      .to_port = reply.to_port == dhcp::kClientPort && offer ? options.client_port : reply.to_port,
       .from = from,
       // A relay may be many hops away: there the routing table knows the way.
       .interface = reply.to == Ipv4::broadcast() ? interface.index : 0};

@@ -29,6 +29,9 @@ struct TftpArrival {
   ByteView bytes;
 };
 
+/// Packets handed to a peer at once, at most.
+constexpr std::size_t kTftpBatchMax = 16;
+
 class TftpPeer {
  public:
   virtual ~TftpPeer() = default;

@@ -17,7 +17,6 @@
 namespace farboot {
 namespace {
 
-constexpr std::size_t kBatchMax = 16;        ///< packets handed to the peer at once
 constexpr unsigned kLateResendsMax = 3;      ///< of the last block, while lingering
 constexpr std::uint64_t kNumbers = 1 << 16;  ///< block numbers wrap: 65535 is followed by 0
 
@@ -141,8 +140,8 @@ Task<Result<void>> Transfer::send_burst() {
   if (!loaded) co_return loaded.error();
   const std::uint64_t left =
       std::min({window_end() - next_ + 1, *loaded, std::uint64_t{pace_.burst_blocks()}});
-  std::array<TftpPacket, kBatchMax> batch;
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, kBatchMax));
+  std::array<TftpPacket, kTftpBatchMax> batch;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, kTftpBatchMax));
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t block = next_ + i;
     batch[i].header = tftp::data_header(static_cast<std::uint16_t>(block % kNumbers));

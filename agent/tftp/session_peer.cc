@@ -22,7 +22,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kReceiveBytesMax = 2048;  ///< clients send ACKs, errors, requests
-constexpr std::size_t kBatchMax = 16;
 constexpr std::size_t kInboxMax = 64;
 constexpr int kStrayPacketsPerTurn = 64;
 
@@ -116,10 +115,10 @@ class OwnPortPeer final : public RememberingPeer {
 };
 
 void OwnPortPeer::transmit(std::span<const TftpPacket> packets) {
-  std::array<std::array<iovec, 2>, kBatchMax> parts;
-  std::array<mmsghdr, kBatchMax> messages{};
+  std::array<std::array<iovec, 2>, kTftpBatchMax> parts;
+  std::array<mmsghdr, kTftpBatchMax> messages{};
   while (!packets.empty()) {
-    const std::size_t count = std::min(packets.size(), kBatchMax);
+    const std::size_t count = std::min(packets.size(), kTftpBatchMax);
     for (std::size_t i = 0; i < count; ++i) {
       const TftpPacket& packet = packets[i];
       parts[i] = {iovec{.iov_base = const_cast<std::uint8_t*>(packet.header.data()),

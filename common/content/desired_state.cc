@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kMacsMax = 64;  ///< of one host
 constexpr std::size_t kSerialBytesMax = 256;
-constexpr std::uint64_t kMillisecondsMax = 253'402'300'799'999;  ///< end of the year 9999
 
 bool is_hex(char letter) {
   return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
@@ -103,7 +102,7 @@ Result<DesiredState> decode_desired_state(ByteView document) {
   DesiredState state;
   state.site = root.name("site");
   state.number = root.number("number", UINT64_MAX);
-  state.issued = WallTime(Milliseconds(root.number("issued_ms", kMillisecondsMax)));
+  state.issued = WallTime(Milliseconds(root.number("issued_ms", json::kMillisecondsMax)));
   state.stage = root.digest("stage");
   state.serve = root.digest("serve");
   state.variables = root.variables("variables");

@@ -9,13 +9,13 @@
 #include <openssl/x509.h>
 
 #include "common/base/check.h"
+#include "common/content/pem.h"
 
 namespace farboot {
 namespace {
 
 /// Begins everything an identity key signs, TLS aside: no other signature can be taken for ours.
-constexpr std::string_view kDomain = "farboot identity signature 1\n";
-constexpr std::size_t kPemBytesMax = 16 * 1024;
+constexpr std::string_view kIdentityDomain = "farboot identity signature 1\n";
 constexpr int kHalfBytes = 32;  // of a P-256 signature: r, s
 
 struct Free {
@@ -27,8 +27,6 @@ struct Free {
 };
 template <class T>
 using Owned = std::unique_ptr<T, Free>;
-
-int no_password(char*, int, int, void*) { return -1; }
 
 bool is_p256(const EVP_PKEY* key) {
   char group[32] = {};
@@ -49,7 +47,7 @@ std::string pem_of(Write&& write) {
 }
 
 Bytes signed_message(DocumentKind kind, ByteView document) {
-  Bytes message = to_bytes(kDomain);
+  Bytes message = to_bytes(kIdentityDomain);
   message.push_back(static_cast<std::uint8_t>(kind));
   const Digest digest = sha256(document);
   message.insert(message.end(), digest.bytes.begin(), digest.bytes.end());

@@ -18,6 +18,7 @@ namespace farboot::json {
 using Value = nlohmann::json;  // objects sort their keys: the same document gives the same bytes
 
 inline constexpr std::size_t kDepthMax = 32;
+inline constexpr std::uint64_t kMillisecondsMax = 253'402'300'799'999;  ///< end of the year 9999
 inline constexpr std::size_t kVariablesMax = 2000;
 inline constexpr std::size_t kVariableNameBytesMax = 128;
 inline constexpr std::size_t kVariableBytesMax = 64 * 1024;

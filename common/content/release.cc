@@ -19,7 +19,6 @@ constexpr std::size_t kLineBytesMax = 512;  ///< titles and other short text
 constexpr std::size_t kCommentBytesMax = 4096;
 constexpr std::size_t kArgsBytesMax = 4096;
 constexpr std::uint64_t kMenuTimeoutSecondsMax = 24 * 3600;
-constexpr std::uint64_t kMillisecondsMax = 253'402'300'799'999;  ///< end of the year 9999
 
 struct KindName {
   EntryKind kind;
@@ -244,7 +243,7 @@ Result<Release> decode_release(ByteView document) {
   release.number = root.number("number", UINT64_MAX);
   if (release.number == 0) fault.set("$.number", "0: the first release is 1");
   release.parent = root.digest("parent");
-  release.created = WallTime(Milliseconds(root.number("created_ms", kMillisecondsMax)));
+  release.created = WallTime(Milliseconds(root.number("created_ms", json::kMillisecondsMax)));
   release.comment = root.text("comment", kCommentBytesMax);
   root.each("images", kImagesMax,
             [&](const json::Fields& each) { release.images.push_back(read_image(each)); });

@@ -10,15 +10,15 @@
 
 #include "common/base/check.h"
 #include "common/content/byte_codec.h"
+#include "common/content/pem.h"
 
 namespace farboot {
 namespace {
 
 constexpr std::string_view kMagic = "FBSD";
-constexpr std::uint32_t kVersion = 1;  // on disk and on wire: never reuse a number
+constexpr std::uint32_t kEnvelopeVersion = 1;  // on disk and on wire: never reuse a number
 /// Begins everything we ever sign, so that no other protocol's signature can be taken for ours.
-constexpr std::string_view kDomain = "farboot signed document 1\n";
-constexpr std::size_t kPemBytesMax = 16 * 1024;
+constexpr std::string_view kDocumentDomain = "farboot signed document 1\n";
 
 struct FreeKey {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -37,14 +37,11 @@ using Bio = std::unique_ptr<BIO, FreeBio>;
 Digest signed_digest(DocumentKind kind, ByteView document) {
   const auto kind_byte = static_cast<std::uint8_t>(kind);
   Sha256 hasher;
-  hasher.update(as_bytes(kDomain));
+  hasher.update(as_bytes(kDocumentDomain));
   hasher.update({&kind_byte, 1});
   hasher.update(sha256(document).view());
   return hasher.finish();
 }
-
-/// A PEM under a password must not make a daemon ask the terminal for it.
-int no_password(char*, int, int, void*) { return -1; }
 
 }  // namespace
 
@@ -145,7 +142,7 @@ Bytes encode_signed(const SignedDocument& signed_document) {
   out.reserve(kMagic.size() + 4 + signed_document.signature.size() +
               signed_document.document.size());
   out.raw(as_bytes(kMagic));
-  out.number(kVersion);
+  out.number(kEnvelopeVersion);
   out.raw(signed_document.signature);
   out.raw(signed_document.document);
   return out.take();
@@ -157,9 +154,9 @@ Result<SignedDocument> decode_signed(ByteView bytes) {
   if (as_text(magic) != kMagic)
     return fail(Errc::invalid, "signed document: does not begin with {}", kMagic);
   const auto version = in.number<std::uint32_t>();
-  if (in.ok() && version != kVersion)
+  if (in.ok() && version != kEnvelopeVersion)
     return fail(Errc::invalid, "signed document: version {}, this program reads {}", version,
-                kVersion);
+                kEnvelopeVersion);
   SignedDocument result;
   const ByteView signature = in.raw(result.signature.size());
   if (!in.ok() || in.left() == 0) return fail(Errc::invalid, "signed document: cut short");

@@ -9,7 +9,7 @@ namespace {
 
 using Stub = v1::FleetService::Stub;
 
-Exit list(Session& session, const std::string& site) {
+Exit list_hosts(Session& session, const std::string& site) {
   v1::ListHostsRequest request;
   request.set_site(site);
   v1::ListHostsResponse answer;
@@ -62,7 +62,7 @@ void add_host_verbs(CLI::App& app, Session& session) {
     CLI::App& verb = add_verb(host, "list", "all machines and how their installs stand",
                               "farboot host list --site lyon");
     verb.add_option("--site", *site, "only of this site");
-    verb.callback([&session, site] { session.exit = list(session, *site); });
+    verb.callback([&session, site] { session.exit = list_hosts(session, *site); });
   }
   {
     auto name = std::make_shared<std::string>(), entry = std::make_shared<std::string>(),

@@ -69,7 +69,7 @@ Exit import(Session& session, const v1::ImportImageRequest& wanted) {
   });
 }
 
-Exit list(Session& session) {
+Exit list_images(Session& session) {
   v1::ListImagesResponse answer;
   const auto done = session.call(&Stub::ListImages, v1::ListImagesRequest(), answer);
   if (!done) return session.report(done.error());
@@ -83,7 +83,7 @@ Exit list(Session& session) {
   });
 }
 
-Exit show(Session& session, const std::string& name) {
+Exit show_image(Session& session, const std::string& name) {
   v1::GetImageRequest request;
   request.set_image(name);
   v1::ImageRecord image;
@@ -180,14 +180,14 @@ void add_image_verbs(CLI::App& app, Session& session) {
     });
   }
   add_verb(image, "list", "all images", "farboot image list").callback([&session] {
-    session.exit = list(session);
+    session.exit = list_images(session);
   });
   {
     auto name = std::make_shared<std::string>();
     CLI::App& verb = add_verb(image, "show", "one image, with what import found in it",
                               "farboot image show centos7@1708");
     verb.add_option("image", *name, "NAME or NAME@TAG")->required();
-    verb.callback([&session, name] { session.exit = show(session, *name); });
+    verb.callback([&session, name] { session.exit = show_image(session, *name); });
   }
   {
     auto name = std::make_shared<std::string>();

@@ -97,14 +97,14 @@ std::string operator_table(const Terminal& terminal, const v1::ListOperatorsResp
   return table.text(terminal);
 }
 
-Exit list(Session& session) {
+Exit list_operators(Session& session) {
   v1::ListOperatorsResponse answer;
   const auto done = session.call(&Stub::ListOperators, v1::ListOperatorsRequest(), answer);
   if (!done) return session.report(done.error());
   return session.print(answer, [&] { return operator_table(session.terminal(), answer); });
 }
 
-Exit revoke(Session& session, const std::string& name, const std::string& serial) {
+Exit revoke_operator(Session& session, const std::string& name, const std::string& serial) {
   v1::RevokeOperatorRequest request;
   request.set_name(name);
   request.set_certificate_serial(serial);
@@ -155,13 +155,14 @@ void add_operator_verbs(CLI::App& app, Session& session) {
   }
   add_issue_verb(noun, session);
   add_verb(noun, "list", "all certificates, revoked ones too", "farboot operator list")
-      .callback([&session] { session.exit = list(session); });
+      .callback([&session] { session.exit = list_operators(session); });
   const auto name = std::make_shared<std::string>(), serial = std::make_shared<std::string>();
   CLI::App& verb = add_verb(noun, "revoke", "cut an operator off for good: gone, lost, replaced",
                             "farboot operator revoke ada");
   verb.add_option("name", *name, "who")->required();
   verb.add_option("--serial", *serial, "this certificate only, of those `operator list` shows");
-  verb.callback([&session, name, serial] { session.exit = revoke(session, *name, *serial); });
+  verb.callback(
+      [&session, name, serial] { session.exit = revoke_operator(session, *name, *serial); });
 }
 
 }  // namespace farboot

@@ -13,7 +13,7 @@ std::string words_text(const Words& words) {
   return join({words.begin(), words.end()}, ", ");
 }
 
-Exit list(Session& session) {
+Exit list_releases(Session& session) {
   v1::ListReleasesResponse answer;
   const auto done = session.call(&Stub::ListReleases, v1::ListReleasesRequest(), answer);
   if (!done) return session.report(done.error());
@@ -28,7 +28,7 @@ Exit list(Session& session) {
   });
 }
 
-Exit show(Session& session, const std::string& name) {
+Exit show_release(Session& session, const std::string& name) {
   v1::GetReleaseRequest request;
   request.set_release(name);
   v1::ReleaseRecord release;
@@ -62,12 +62,12 @@ Exit show(Session& session, const std::string& name) {
 void add_release_verbs(CLI::App& app, Session& session) {
   CLI::App& release = add_noun(app, "release", "everything a site serves: numbered, signed, fixed");
   add_verb(release, "list", "all releases, newest first", "farboot release list")
-      .callback([&session] { session.exit = list(session); });
+      .callback([&session] { session.exit = list_releases(session); });
   auto name = std::make_shared<std::string>();
   CLI::App& verb = add_verb(release, "show", "one release (with -o json: its signed document too)",
                             "farboot release show r7");
   verb.add_option("release", *name, "r7, or the beginning of its digest (default: the newest)");
-  verb.callback([&session, name] { session.exit = show(session, *name); });
+  verb.callback([&session, name] { session.exit = show_release(session, *name); });
 }
 
 }  // namespace farboot

@@ -52,20 +52,20 @@ Exit watch(Session& session, const std::string& id) {
   return went_well(rollout) ? Exit::done : Exit::failed;
 }
 
-Exit show(Session& session, const v1::Rollout& rollout) {
+Exit show_rollout(Session& session, const v1::Rollout& rollout) {
   return session.print(rollout, [&] { return rollout_picture(session.terminal(), rollout); });
 }
 
-Exit status(Session& session, const std::string& id) {
+Exit rollout_status(Session& session, const std::string& id) {
   v1::GetRolloutRequest request;
   request.set_id(id);
   v1::Rollout rollout;
   const auto done = session.call(&Stub::GetRollout, request, rollout);
   if (!done) return session.report(done.error());
-  return show(session, rollout);
+  return show_rollout(session, rollout);
 }
 
-Exit list(Session& session) {
+Exit list_rollouts(Session& session) {
   v1::ListRolloutsResponse answer;
   const auto done = session.call(&Stub::ListRollouts, v1::ListRolloutsRequest(), answer);
   if (!done) return session.report(done.error());
@@ -198,11 +198,12 @@ void add_rollout_verbs(CLI::App& app, Session& session) {
                         "farboot rollout watch")
              : add_verb(rollout, "status", "how it stands now", "farboot rollout status 3");
     verb.add_option("id", *id, "default: the newest");
-    verb.callback(
-        [&session, id, live] { session.exit = live ? watch(session, *id) : status(session, *id); });
+    verb.callback([&session, id, live] {
+      session.exit = live ? watch(session, *id) : rollout_status(session, *id);
+    });
   }
   add_verb(rollout, "list", "all rollouts, newest first", "farboot rollout list")
-      .callback([&session] { session.exit = list(session); });
+      .callback([&session] { session.exit = list_rollouts(session); });
   add_change(rollout, session, "pause", "order nothing new until resumed",
              "farboot rollout pause --reason \"lunch\"", &Stub::PauseRollout);
   add_change(rollout, session, "resume", "go on after a pause", "farboot rollout resume",

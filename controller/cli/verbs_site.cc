@@ -88,7 +88,7 @@ Exit list_agents(Session& session, const std::string& site) {
   });
 }
 
-Exit revoke(Session& session, const std::string& agent) {
+Exit revoke_agent(Session& session, const std::string& agent) {
   v1::RevokeAgentRequest request;
   request.set_agent(agent);
   v1::AgentRecord record;
@@ -135,7 +135,7 @@ void add_agent_verbs(CLI::App& app, Session& session) {
   CLI::App& verb = add_verb(agent, "revoke", "cut an agent off for good: lost, stolen, replaced",
                             "farboot agent revoke lyon/pi1");
   verb.add_option("agent", *name, "SITE/AGENT")->required();
-  verb.callback([&session, name] { session.exit = revoke(session, *name); });
+  verb.callback([&session, name] { session.exit = revoke_agent(session, *name); });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace farboot {
 namespace {
 
-constexpr unsigned kFormat = 1;  // on disk: never reuse a number
+constexpr unsigned kReportFormat = 1;  // on disk: never reuse a number
 constexpr std::string_view kPrefix = "report/";
 /// Of one commit: what etcd takes as well, and a report that cannot be stored holds up few others.
 constexpr std::size_t kFlushReportsMax = 100;
@@ -43,11 +43,11 @@ std::string encode(const AgentStatus& status) {
     item["install_used"] = host.install_used;
     object["hosts"].push_back(std::move(item));
   }
-  return write_record(std::move(object), kFormat);
+  return write_record(std::move(object), kReportFormat);
 }
 
 Result<AgentStatus> decode(const StateEntry& entry) {
-  const auto object = read_record(entry.key, entry.value, kFormat);
+  const auto object = read_record(entry.key, entry.value, kReportFormat);
   if (!object) return object.error();
   AgentStatus status;
   AgentReport& report = status.report;

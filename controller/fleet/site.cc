@@ -8,7 +8,7 @@
 namespace farboot {
 namespace {
 
-constexpr unsigned kFormat = 1;  // on disk: never reuse a number
+constexpr unsigned kSiteFormat = 1;  // on disk: never reuse a number
 constexpr std::size_t kSerialBytesMax = 128;
 /// More orders of one host than an operator gives; a number beyond is no order of ours.
 constexpr std::uint64_t kOrdersMax = 1'000'000'000'000;
@@ -218,11 +218,11 @@ std::string encode_site(const Site& site) {
   object["orders"] = site.orders;
   object["done"] = site.done;
   object["ordered_in"] = site.ordered_in;
-  return write_record(std::move(object), kFormat);
+  return write_record(std::move(object), kSiteFormat);
 }
 
 Result<Site> decode_site(std::string_view name, std::string_view record) {
-  const auto object = read_record(fmt::format("site {}", name), record, kFormat);
+  const auto object = read_record(fmt::format("site {}", name), record, kSiteFormat);
   if (!object) return object.error();
   Site site;
   site.name = name;

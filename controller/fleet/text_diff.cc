@@ -9,7 +9,7 @@
 namespace farboot {
 namespace {
 
-using Lines = std::vector<std::string_view>;
+using TextLines = std::vector<std::string_view>;
 
 constexpr std::size_t kContextLines = 3;
 constexpr std::string_view kNoNewline = "\\ no newline at the end";
@@ -19,8 +19,8 @@ struct Edit {
   std::string_view line;
 };
 
-Lines split(std::string_view text) {
-  Lines out;
+TextLines split(std::string_view text) {
+  TextLines out;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     out.push_back(text.substr(0, end));
@@ -34,7 +34,7 @@ Lines split(std::string_view text) {
 }
 
 /// The shortest way from `a` to `b` by the longest common subsequence, removals first.
-void middle(const Lines& a, const Lines& b, std::vector<Edit>& out) {
+void middle(const TextLines& a, const TextLines& b, std::vector<Edit>& out) {
   const std::size_t rows = a.size(), columns = b.size();
   std::vector<std::uint16_t> length((rows + 1) * (columns + 1), 0);
   const auto at = [&](std::size_t i, std::size_t j) -> std::uint16_t& {
@@ -57,14 +57,14 @@ void middle(const Lines& a, const Lines& b, std::vector<Edit>& out) {
   }
 }
 
-std::vector<Edit> edits(const Lines& a, const Lines& b) {
+std::vector<Edit> edits(const TextLines& a, const TextLines& b) {
   std::size_t front = 0, back = 0;
   while (front < a.size() && front < b.size() && a[front] == b[front]) ++front;
   while (back < a.size() - front && back < b.size() - front &&
          a[a.size() - 1 - back] == b[b.size() - 1 - back])
     ++back;
-  const Lines cut_a(a.begin() + static_cast<long>(front), a.end() - static_cast<long>(back));
-  const Lines cut_b(b.begin() + static_cast<long>(front), b.end() - static_cast<long>(back));
+  const TextLines cut_a(a.begin() + static_cast<long>(front), a.end() - static_cast<long>(back));
+  const TextLines cut_b(b.begin() + static_cast<long>(front), b.end() - static_cast<long>(back));
   std::vector<Edit> out;
   if (cut_a.size() + cut_b.size() > kDiffLinesMax) return out;
   for (std::size_t i = 0; i < front; ++i) out.push_back({' ', a[i]});
@@ -77,7 +77,7 @@ std::vector<Edit> edits(const Lines& a, const Lines& b) {
 
 std::string text_diff(std::string_view before, std::string_view after) {
   if (before == after) return {};
-  const Lines a = split(before), b = split(after);
+  const TextLines a = split(before), b = split(after);
   const std::vector<Edit> all = edits(a, b);
   std::string out;
   std::size_t line_a = 1, line_b = 1, i = 0;

@@ -20,7 +20,7 @@
 namespace farboot {
 namespace {
 
-constexpr std::size_t kReadBytes = 1u << 20;
+constexpr std::size_t kIsoReadBytes = 1u << 20;
 constexpr std::size_t kSectorBytes = 2048;
 
 /// Reads fully unless the file ends.
@@ -114,7 +114,7 @@ class IsoReader {
   int fd_;
   std::uint64_t size_bytes_;
   std::uint64_t offset_ = 0;
-  Bytes buffer_ = Bytes(kReadBytes);
+  Bytes buffer_ = Bytes(kIsoReadBytes);
   ArchiveReader reader_{::archive_read_new()};  // last: closes before the buffer goes
 };
 
@@ -137,7 +137,7 @@ class FileHasher {
  private:
   void run(int fd) {
     Sha256 hasher;
-    Bytes buffer(kReadBytes);
+    Bytes buffer(kIsoReadBytes);
     for (std::uint64_t offset = 0; !stop_;) {
       auto got = read_at(fd, offset, buffer);
       if (!got) {

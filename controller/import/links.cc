@@ -21,7 +21,7 @@ std::string parent_of(std::string_view path) {
   return std::string(slash == std::string_view::npos ? "" : path.substr(0, slash));
 }
 
-std::string under(std::string_view directory, std::string_view rest) {
+std::string joined_path(std::string_view directory, std::string_view rest) {
   if (directory.empty()) return std::string(rest);
   return rest.empty() ? std::string(directory) : fmt::format("{}/{}", directory, rest);
 }
@@ -68,7 +68,7 @@ class Resolver {
       if (!target)
         return fail(Errc::invalid, "link {}: leaves the tree (to '{}')", printable(of),
                     printable(via.target));
-      return real_path(under(*target, rest), of, hops);
+      return real_path(joined_path(*target, rest), of, hops);
     }
     return path;
   }
@@ -95,12 +95,12 @@ class Resolver {
     const std::string prefix = target->empty() ? "" : *target + "/";
     for (auto file = files_.lower_bound(prefix); file != files_.end() && file->starts_with(prefix);
          ++file) {
-      auto ok = add_file(under(alias, file->substr(prefix.size())), *file);
+      auto ok = add_file(joined_path(alias, file->substr(prefix.size())), *file);
       if (!ok) return ok.error();
     }
     for (auto each = links_.lower_bound(prefix);
          each != links_.end() && each->first.starts_with(prefix); ++each) {
-      auto ok = add(under(alias, each->first.substr(prefix.size())), each->first, inside);
+      auto ok = add(joined_path(alias, each->first.substr(prefix.size())), each->first, inside);
       if (!ok) return ok.error();
     }
     return {};
@@ -149,7 +149,7 @@ Result<std::string> join_tree_path(std::string_view base, std::string_view path)
     }
   }
   std::string joined;
-  for (const std::string_view part : parts) joined = under(joined, part);
+  for (const std::string_view part : parts) joined = joined_path(joined, part);
   return joined;
 }
 

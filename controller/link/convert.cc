@@ -39,7 +39,7 @@ Result<void> take_digests(const v1::Report& report, AgentReport& out) {
   return {};
 }
 
-HostReport from_proto(const v1::HostReport& host) {
+HostReport host_from_proto(const v1::HostReport& host) {
   HostReport out;
   out.host = bounded(host.host());
   out.mac = bounded(host.mac());
@@ -76,7 +76,7 @@ Result<AgentReport> from_proto(const v1::Report& report) {
     if (!proof) return prefix("report: ready proof", proof.error());
     out.ready_proof = std::move(*proof);
   }
-  for (const v1::HostReport& host : report.hosts()) out.hosts.push_back(from_proto(host));
+  for (const v1::HostReport& host : report.hosts()) out.hosts.push_back(host_from_proto(host));
   return out;
 }
 
@@ -94,7 +94,7 @@ Result<std::vector<SiteEvent>> from_proto(const v1::EventBatch& batch) {
     kept.kind = text_from_proto(event.kind(), 64);
     kept.detail = text_from_proto(event.detail(), kEventDetailBytesMax);
     kept.repeated_times = event.repeated_times();
-    if (event.has_host()) kept.host = from_proto(event.host());
+    if (event.has_host()) kept.host = host_from_proto(event.host());
   }
   return out;
 }

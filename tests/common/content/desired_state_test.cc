@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 template <class Change>
-std::string refusal(Change change) {
+std::string refusal_of_state(Change change) {
   DesiredState state = sample_desired_state();
   change(state);
   auto decoded = decode_desired_state(encode_desired_state(state));
@@ -54,7 +54,7 @@ TEST(DesiredState, NamesTheAgentThatCarriesOutOrdersIfThereIsOne) {
   const Bytes bytes = encode_desired_state(state);
   EXPECT_THAT(std::string(as_text(bytes)), HasSubstr(R"("orders_agent":"pi2")"));
   EXPECT_EQ(decode_desired_state(bytes)->orders_agent, "pi2");
-  EXPECT_THAT(refusal([](DesiredState& s) { s.orders_agent = "../pi1"; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.orders_agent = "../pi1"; }),
               HasSubstr("$.orders_agent"));
 }
 
@@ -65,22 +65,22 @@ TEST(DesiredState, RefusesEveryTruncation) {
 }
 
 TEST(DesiredState, NamesThePathOfWhatIsWrong) {
-  EXPECT_EQ(refusal([](DesiredState& s) { s.site = "Lyon"; }),
+  EXPECT_EQ(refusal_of_state([](DesiredState& s) { s.site = "Lyon"; }),
             "desired state: $.site: 'Lyon': not a name");
-  EXPECT_THAT(refusal([](DesiredState& s) { s.hosts[0].macs[1] = "52-54-00-aa-bb-02"; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.hosts[0].macs[1] = "52-54-00-aa-bb-02"; }),
               HasSubstr("$.hosts[0].macs[1]"));
-  EXPECT_THAT(refusal([](DesiredState& s) { s.hosts[0].uuid = "1234"; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.hosts[0].uuid = "1234"; }),
               HasSubstr("$.hosts[0].uuid"));
-  EXPECT_THAT(refusal([](DesiredState& s) { s.hosts[1].serial.clear(); }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.hosts[1].serial.clear(); }),
               HasSubstr("$.hosts[1].macs: a host needs"));
-  EXPECT_THAT(refusal([](DesiredState& s) { s.limits.installs_at_once_max = 1'000'000; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.limits.installs_at_once_max = 1'000'000; }),
               HasSubstr("$.limits.installs_at_once_max"));
 }
 
 TEST(DesiredState, RefusesAHostOrAMacThatIsThereTwice) {
-  EXPECT_THAT(refusal([](DesiredState& s) { s.hosts[1].name = "web1"; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.hosts[1].name = "web1"; }),
               HasSubstr("$.hosts[1].name: 'web1': there twice"));
-  EXPECT_THAT(refusal([](DesiredState& s) { s.hosts[1].macs = {"52:54:00:aa:bb:02"}; }),
+  EXPECT_THAT(refusal_of_state([](DesiredState& s) { s.hosts[1].macs = {"52:54:00:aa:bb:02"}; }),
               HasSubstr("'52:54:00:aa:bb:02': there twice"));
 }
 

@@ -20,7 +20,7 @@ Manifest large_manifest() {
   return manifest;
 }
 
-std::string refusal(Manifest manifest) {
+std::string refusal_of_manifest(Manifest manifest) {
   auto bytes = encode_manifest(manifest);
   return bytes ? "accepted" : bytes.error().what;
 }
@@ -85,27 +85,27 @@ TEST(Manifest, NamesTheVersionItCannotRead) {
 TEST(Manifest, IsRefusedWhenUnsortedOrDoubled) {
   Manifest manifest;
   manifest.files = {file_of("b", "1"), file_of("a", "1")};
-  EXPECT_THAT(refusal(manifest), HasSubstr("'a'"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("'a'"));
   manifest.files = {file_of("a", "1"), file_of("a", "1")};
-  EXPECT_THAT(refusal(manifest), HasSubstr("twice"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("twice"));
 }
 
 TEST(Manifest, IsRefusedWhenSizesDoNotAddUp) {
   Manifest manifest = sample_manifest();
   manifest.files[2].size_bytes += 1;
-  EXPECT_THAT(refusal(manifest), HasSubstr("LiveOS/squashfs.img"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("LiveOS/squashfs.img"));
   manifest = sample_manifest();
   manifest.files[2].chunks[1].size_bytes = kChunkBytesMax + 1;
-  EXPECT_THAT(refusal(manifest), HasSubstr("chunk of 1048577"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("chunk of 1048577"));
   manifest = sample_manifest();
   manifest.files[0].chunks[0].size_bytes = 0;
-  EXPECT_THAT(refusal(manifest), HasSubstr("chunk of 0"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("chunk of 0"));
 }
 
 TEST(Manifest, IsRefusedWithOtherThanPermissionBits) {
   Manifest manifest = sample_manifest();
   manifest.files[0].mode = 0100644;
-  EXPECT_THAT(refusal(manifest), HasSubstr("mode"));
+  EXPECT_THAT(refusal_of_manifest(manifest), HasSubstr("mode"));
 }
 
 TEST(StoredManifest, IsOneChunkWhileItFits) {

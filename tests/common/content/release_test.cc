@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 /// What decoding says to the sample release after `change`.
 template <class Change>
-std::string refusal(Change change) {
+std::string refusal_of_release(Change change) {
   Release release = sample_release();
   change(release);
   auto decoded = decode_release(encode_release(release));
@@ -83,52 +83,54 @@ TEST(Release, NamesThePathOfAWrongType) {
 }
 
 TEST(Release, RefusesReferencesThatDoNotResolve) {
-  EXPECT_EQ(refusal([](Release& r) { r.entries[0].image = "centos7@1804"; }),
+  EXPECT_EQ(refusal_of_release([](Release& r) { r.entries[0].image = "centos7@1804"; }),
             "release: $.entries[0].image: 'centos7@1804': no such image in this release");
-  EXPECT_THAT(refusal([](Release& r) { r.entries[0].kickstart = "none"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.entries[0].kickstart = "none"; }),
               HasSubstr("$.entries[0].kickstart"));
-  EXPECT_THAT(refusal([](Release& r) { r.menu.default_entry = "none"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.default_entry = "none"; }),
               HasSubstr("$.menu.default_entry"));
-  EXPECT_THAT(refusal([](Release& r) { r.menu.template_name = "none"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.template_name = "none"; }),
               HasSubstr("$.menu.template"));
-  EXPECT_THAT(refusal([](Release& r) { r.menu.entries[3] = "none"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.entries[3] = "none"; }),
               HasSubstr("$.menu.entries[3]"));
-  EXPECT_THAT(refusal([](Release& r) { r.assets.reset(); }), HasSubstr("$.menu.picture"));
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.assets.reset(); }),
+              HasSubstr("$.menu.picture"));
 }
 
 TEST(Release, RefusesEntriesThatDoNotFitTheirKind) {
-  EXPECT_THAT(refusal([](Release& r) { r.entries[0].image.clear(); }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.entries[0].image.clear(); }),
               HasSubstr("kind install needs an image"));
-  EXPECT_THAT(refusal([](Release& r) { r.entries[1].image = "centos7@1708"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.entries[1].image = "centos7@1708"; }),
               HasSubstr("kind shell has no image"));
-  EXPECT_THAT(refusal([](Release& r) { r.entries[0].args_style = "new"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.entries[0].args_style = "new"; }),
               HasSubstr("$.entries[0].args_style"));
 }
 
 TEST(Release, RefusesNamesThatAreThereTwice) {
-  EXPECT_THAT(refusal([](Release& r) { r.images.push_back(r.images[0]); }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.images.push_back(r.images[0]); }),
               HasSubstr("$.images[1]: centos7@1708: there twice"));
-  EXPECT_THAT(refusal([](Release& r) { r.entries.push_back(r.entries[1]); }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.entries.push_back(r.entries[1]); }),
               HasSubstr("$.entries[3]: shell: there twice"));
 }
 
 TEST(Release, RefusesPathsThatLeaveTheTree) {
-  EXPECT_THAT(refusal([](Release& r) { r.images[0].facts.kernel = "../vmlinuz"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.images[0].facts.kernel = "../vmlinuz"; }),
               HasSubstr("$.images[0].facts.kernel"));
-  EXPECT_THAT(refusal([](Release& r) { r.menu.picture = "/etc/passwd"; }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.picture = "/etc/passwd"; }),
               HasSubstr("$.menu.picture"));
 }
 
 TEST(Release, RefusesControlCharactersInLines) {
-  EXPECT_THAT(refusal([](Release& r) { r.menu.title = "a\nb"; }), HasSubstr("$.menu.title"));
-  EXPECT_THAT(refusal([](Release& r) { r.kickstarts["base"] = std::string("a\0b", 3); }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.title = "a\nb"; }),
+              HasSubstr("$.menu.title"));
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.kickstarts["base"] = std::string("a\0b", 3); }),
               HasSubstr("$.kickstarts.base: a NUL"));
 }
 
 TEST(Release, RefusesDocumentsBeyondItsLimits) {
   EXPECT_THAT(decode_release(Bytes(kReleaseBytesMax + 1)).error().what, HasSubstr("at most"));
   EXPECT_THAT(decode_release(to_bytes(std::string(100, '['))).error().what, HasSubstr("nested"));
-  EXPECT_THAT(refusal([](Release& r) { r.menu.timeout = Seconds(1'000'000); }),
+  EXPECT_THAT(refusal_of_release([](Release& r) { r.menu.timeout = Seconds(1'000'000); }),
               HasSubstr("$.menu.timeout_seconds"));
 }
 

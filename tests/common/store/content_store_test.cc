@@ -41,8 +41,8 @@ class ContentStoreContract : public ::testing::Test {
   std::unique_ptr<Harness> harness_ = std::make_unique<Harness>();
 };
 
-using Stores = ::testing::Types<test::MemoryHarness, test::PackHarness>;
-TYPED_TEST_SUITE(ContentStoreContract, Stores);
+using ContentStores = ::testing::Types<test::MemoryHarness, test::PackHarness>;
+TYPED_TEST_SUITE(ContentStoreContract, ContentStores);
 
 TYPED_TEST(ContentStoreContract, GivesBackWhatWasPut) {
   for (const std::size_t size : {std::size_t{1}, kInlineBytesMax, kInlineBytesMax + 1, kLarge,

@@ -4,18 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/common/store/store_harness.h"
+#include "tests/common/store/state_harness.h"
 
 namespace farboot {
 namespace {
-
-using test::TempFolder;
-
-DatabaseBatch one(std::string_view key, std::string_view value) {
-  DatabaseBatch batch;
-  batch.put(Family::state, key, value);
-  return batch;
-}
 
 class Opened {
  public:
@@ -42,10 +34,10 @@ class Opened {
 TEST(DatabaseInstance, LeavesOutWhatWasRefusedAndForGood) {
   Opened database;
   ASSERT_TRUE(database.open({}));
-  ASSERT_TRUE(database->write(one("a", "1")).ok());
-  ASSERT_TRUE(database->write(one("b", "1")).ok());
+  ASSERT_TRUE(database->write(test::row("a", "1")).ok());
+  ASSERT_TRUE(database->write(test::row("b", "1")).ok());
   const auto counts = database->sequence();
-  DatabaseBatch refused = one("a", "2");
+  DatabaseBatch refused = test::row("a", "2");
   refused.put(Family::state, "c", "2");
   ASSERT_TRUE(database->write(refused).ok());  // the log has it, as after a sync that failed
   for (const bool read_only : {true, false}) {
@@ -55,7 +47,7 @@ TEST(DatabaseInstance, LeavesOutWhatWasRefusedAndForGood) {
     EXPECT_EQ(database.get("c"), "");
     EXPECT_EQ(database->sequence(), counts);
   }
-  ASSERT_TRUE(database->write(one("d", "3")).ok());
+  ASSERT_TRUE(database->write(test::row("d", "3")).ok());
   ASSERT_TRUE(database.open({}));
   EXPECT_EQ(database.get("a"), "1");
   EXPECT_EQ(database.get("c"), "");
@@ -65,10 +57,10 @@ TEST(DatabaseInstance, LeavesOutWhatWasRefusedAndForGood) {
 TEST(DatabaseInstance, ReadOnlyChangesNoFile) {
   Opened database;
   ASSERT_TRUE(database.open({}));
-  ASSERT_TRUE(database->write(one("a", "1")).ok());
+  ASSERT_TRUE(database->write(test::row("a", "1")).ok());
   ASSERT_TRUE(database.open({.read_only = true, .sequence_max = {}}));
   EXPECT_EQ(database.get("a"), "1");
-  EXPECT_FALSE(database->write(one("a", "2")).ok());
+  EXPECT_FALSE(database->write(test::row("a", "2")).ok());
   EXPECT_TRUE(database->failed());
   ASSERT_TRUE(database.open({}));
   EXPECT_EQ(database.get("a"), "1");

@@ -6,25 +6,17 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/common/store/store_harness.h"
+#include "tests/common/store/state_harness.h"
 
 namespace farboot {
 namespace {
-
-using test::TempFolder;
-
-DatabaseBatch one(std::string_view key, std::string_view value) {
-  DatabaseBatch batch;
-  batch.put(Family::state, key, value);
-  return batch;
-}
 
 TEST(Database, KeepsWhatWasWritten) {
   TempFolder folder;
   {
     auto database = Database::open(folder.path());
     ASSERT_TRUE(database) << database.error().what;
-    auto batch = one("k", "v");
+    auto batch = test::row("k", "v");
     ASSERT_TRUE((*database)->write(batch));
   }
   auto database = Database::open(folder.path());
@@ -42,17 +34,17 @@ TEST(Database, SaysThatAnotherProcessHasIt) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::conflict);
   EXPECT_NE(second.error().what.find("another process"), std::string::npos);
-  EXPECT_NE(second.error().what.find(folder.path()), std::string::npos);
+  EXPECT_NE(second.error().what.find(folder.path().string()), std::string::npos);
 }
 
 TEST(Database, RefusesAFolderThatIsSomebodyElses) {
   TempFolder folder;
-  std::ofstream(folder.path() + "/photo.jpg") << "x";
+  std::ofstream(folder / "photo.jpg") << "x";
   auto opened = Database::open(folder.path());
   EXPECT_EQ(opened.error().code, Errc::invalid);
   EXPECT_NE(opened.error().what.find("photo.jpg"), std::string::npos);
-  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/photo.jpg"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/CURRENT"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "photo.jpg"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "CURRENT"));
 }
 
 TEST(Database, RefusesTheDatabaseOfAnotherProgram) {
@@ -85,9 +77,9 @@ TEST(Database, RefusesAFormatItDoesNotKnow) {
 
 TEST(Database, OpensAfterAFirstStartThatWasCutShort) {
   TempFolder folder;
-  std::ofstream(folder.path() + "/LOCK") << "";
-  std::ofstream(folder.path() + "/IDENTITY") << "x";
-  std::ofstream(folder.path() + "/MANIFEST-000001") << "";
+  std::ofstream(folder / "LOCK") << "";
+  std::ofstream(folder / "IDENTITY") << "x";
+  std::ofstream(folder / "MANIFEST-000001") << "";
   auto opened = Database::open(folder.path());
   EXPECT_TRUE(opened) << opened.error().what;
 }
@@ -96,7 +88,7 @@ TEST(Database, ScansAPrefixOfOneFamilyUntilToldToStop) {
   TempFolder folder;
   auto database = *Database::open(folder.path());
   for (const char* key : {"a1", "b1", "b2", "b3", "c1"}) {
-    auto batch = one(key, key);
+    auto batch = test::row(key, key);
     ASSERT_TRUE(database->write(batch));
   }
   std::vector<std::string> seen;

@@ -23,7 +23,7 @@ constexpr int kSteps = 400;
 constexpr int kFills = 20;
 constexpr std::size_t kStateKeys = 12;
 
-PackStoreOptions options() {
+PackStoreOptions small_packs() {
   PackStoreOptions options;
   options.budget_bytes = 1ull << 40;
   options.reserve_bytes = 1u << 20;
@@ -47,7 +47,8 @@ bool has_numbers(const Error& error) {
 class FullDiskWalk {
  public:
   explicit FullDiskWalk(std::uint64_t seed)
-      : random_(seed), store_(disk_.path(), options(), seed % 2 == 0 ? busy() : DatabaseOptions{}) {
+      : random_(seed),
+        store_(disk_.path(), small_packs(), seed % 2 == 0 ? busy() : DatabaseOptions{}) {
     open_state();
   }
   bool mounted() const { return disk_.mounted(); }
@@ -213,7 +214,7 @@ TEST_P(FullDisk, AtAnyStepEndsNothingAndLosesNothing) {
 TEST_P(FullDisk, UnderOtherThreadsEndsNothingAndLosesNothing) {
   const SmallDisk disk("24m");
   if (!disk.mounted()) GTEST_SKIP() << "mounting needs root";
-  DiskStore store(disk.path(), options(), busy());
+  DiskStore store(disk.path(), small_packs(), busy());
   auto state = *RocksState::open(store.database());
   std::atomic<bool> writing = true;
   std::atomic<std::uint64_t> writes = 0;

@@ -7,7 +7,7 @@
 namespace farboot {
 namespace {
 
-Digest name(std::uint64_t seed) {
+Digest random_name(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   Digest id;
   for (auto& byte : id.bytes) byte = static_cast<std::uint8_t>(random());
@@ -23,12 +23,12 @@ TEST(KnownChunks, NeverNamesAPlaceThatWasNotItsOwn) {
   std::size_t found = 0;
   constexpr std::uint32_t kChunks = 20'000;  // far more than are remembered
   for (std::uint32_t i = 0; i < kChunks; ++i) {
-    known.set_checked(name(i));
-    known.set_place(name(i), place_of(i));
-    EXPECT_EQ(known.place(name(i)), place_of(i)) << "the last one used";
+    known.set_checked(random_name(i));
+    known.set_place(random_name(i), place_of(i));
+    EXPECT_EQ(known.place(random_name(i)), place_of(i)) << "the last one used";
   }
   for (std::uint32_t i = 0; i < kChunks; ++i) {
-    const auto place = known.place(name(i));
+    const auto place = known.place(random_name(i));
     if (!place) continue;
     ++found;
     ASSERT_EQ(*place, place_of(i));
@@ -39,17 +39,17 @@ TEST(KnownChunks, NeverNamesAPlaceThatWasNotItsOwn) {
 
 TEST(KnownChunks, ForgetsBoth) {
   KnownChunks known;
-  EXPECT_FALSE(known.place(name(1)));
-  known.set_place(name(1), place_of(1));
-  EXPECT_FALSE(known.place(name(1))) << "only of what was checked";
-  known.set_checked(name(1));
-  known.set_place(name(1), place_of(1));
-  known.set_place(name(1), place_of(2));  // it moved
-  EXPECT_EQ(known.place(name(1)), place_of(2));
-  known.forget(name(1));
-  EXPECT_FALSE(known.checked(name(1)));
-  known.set_checked(name(1));
-  EXPECT_FALSE(known.place(name(1)));
+  EXPECT_FALSE(known.place(random_name(1)));
+  known.set_place(random_name(1), place_of(1));
+  EXPECT_FALSE(known.place(random_name(1))) << "only of what was checked";
+  known.set_checked(random_name(1));
+  known.set_place(random_name(1), place_of(1));
+  known.set_place(random_name(1), place_of(2));  // it moved
+  EXPECT_EQ(known.place(random_name(1)), place_of(2));
+  known.forget(random_name(1));
+  EXPECT_FALSE(known.checked(random_name(1)));
+  known.set_checked(random_name(1));
+  EXPECT_FALSE(known.place(random_name(1)));
 }
 
 }  // namespace

@@ -16,9 +16,8 @@ using test::Acknowledged;
 using test::CrashWriter;
 using test::DiskStore;
 using test::noise;
-using test::TempFolder;
 
-PackStoreOptions options() {
+PackStoreOptions roomy_packs() {
   PackStoreOptions options = DiskStore::roomy();
   options.pack_bytes_max = 2u << 20;
   return options;
@@ -26,7 +25,7 @@ PackStoreOptions options() {
 
 /// Opens what a crash left: all acknowledged is there and right, and so is all else that is held.
 void expect_whole(const std::string& folder, const Acknowledged& acknowledged) {
-  DiskStore store(folder, options());
+  DiskStore store(folder, roomy_packs());
   for (const std::uint64_t seed : acknowledged.chunks) {
     const Bytes bytes = noise(test::crash_chunk_size(seed), seed);
     auto held = store->get(sha256(bytes));
@@ -77,7 +76,7 @@ TEST(PackCrash, ATailOfAnyLengthBeyondTheIndexIsCut) {
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   TempFolder folder;
-  DiskStore store(folder.path(), options());
+  DiskStore store(folder.path(), roomy_packs());
   Acknowledged acknowledged;
   for (std::uint64_t round = 1; round <= 15; ++round) {
     const Bytes bytes = noise(test::crash_chunk_size(round), round);
@@ -105,7 +104,7 @@ TEST(PackCrash, ATailOfAnyLengthBeyondTheIndexIsCut) {
 
 TEST(PackCrash, APackThatNeverCameToItsIndexWriteIsKeptOrRemoved) {
   TempFolder folder;
-  DiskStore store(folder.path(), options());
+  DiskStore store(folder.path(), roomy_packs());
   const Bytes first = noise(100'000, 1), second = noise(100'000, 2), third = noise(100'000, 3);
   ASSERT_TRUE(store->put(sha256(first), first));
   store.close();
@@ -155,7 +154,7 @@ TEST(PackCrash, ThePowerGoesAndWhatTheDiskHoldsIsWhole) {
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   TempFolder folder;
-  const std::string image = folder.path() + "/disk";
+  const std::string image = folder / "disk";
   std::ofstream(image) << "";
   std::filesystem::resize_file(image, 192u << 20);
   ASSERT_TRUE(LoopDisk::run("mkfs.ext4 -q -F " + image));
@@ -168,7 +167,7 @@ TEST(PackCrash, ThePowerGoesAndWhatTheDiskHoldsIsWhole) {
     // Nothing that only the page cache of the stopped writer's file system holds is in the copy.
     writer.stop();
     writer.drain(acknowledged);
-    const std::string copy = fmt::format("{}/copy{}", folder.path(), round);
+    const std::string copy = fmt::format("{}/copy{}", folder.path().string(), round);
     ASSERT_TRUE(LoopDisk::run(fmt::format("cp --sparse=always {} {}", image, copy)));
     writer.go_on();
     {
@@ -185,13 +184,13 @@ TEST(PackCrash, ThePowerGoesAndWhatTheDiskHoldsIsWhole) {
 TEST(PackCrash, EmptiedPacksWhoseFilesStayAreNoLostIndex) {
   if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
   TempFolder folder;
-  const std::string image = folder.path() + "/disk", copy = folder.path() + "/copy";
+  const std::string image = folder / "disk", copy = folder / "copy";
   std::ofstream(image) << "";
   std::filesystem::resize_file(image, 192u << 20);
   ASSERT_TRUE(LoopDisk::run("mkfs.ext4 -q -F " + image));
   const LoopDisk disk(image);
   if (!disk.mounted()) GTEST_SKIP() << "no loop devices here";
-  DiskStore store(disk.path(), options());
+  DiskStore store(disk.path(), roomy_packs());
   const Bytes kept = noise(100'000, 1);
   ASSERT_TRUE(store->put(sha256(kept), kept));
   for (std::uint64_t seed = 2; seed < 30; ++seed) {
@@ -207,7 +206,7 @@ TEST(PackCrash, EmptiedPacksWhoseFilesStayAreNoLostIndex) {
   const LoopDisk after(copy);
   ASSERT_TRUE(after.mounted());
   ASSERT_TRUE(LoopDisk::run("chattr -i " + after.path() + "/packs/*"));
-  DiskStore again(after.path(), options());  // opens
+  DiskStore again(after.path(), roomy_packs());  // opens
   EXPECT_EQ(*again->get(stays), kept);
   EXPECT_EQ(again->usage()->chunks, 1u);
 }

@@ -14,7 +14,6 @@ namespace {
 using test::DiskStore;
 using test::noise;
 using test::SmallDisk;
-using test::TempFolder;
 
 /// No file may grow beyond `bytes` while it lives: an append then fails half-way, as on a full
 /// disk.

@@ -14,9 +14,9 @@
 namespace farboot {
 namespace {
 
+using test::allocated;
 using test::DiskStore;
 using test::noise;
-using test::TempFolder;
 
 /// A TCP connection over loopback whose sending end takes much without anybody reading.
 struct Connection {
@@ -56,11 +56,6 @@ struct Connection {
     return bytes;
   }
 };
-
-std::uint64_t allocated(const std::string& path) {
-  struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_blocks) * 512 : 0;
-}
 
 TEST(PackSendfile, AStalledClientGetsItsBytesThoughTheChunkIsSweptAndOthersWritten) {
   // Sizes that share pages, and large pieces of the page cache, with their neighbours.

@@ -14,9 +14,9 @@
 namespace farboot {
 namespace {
 
+using test::allocated;
 using test::DiskStore;
 using test::noise;
-using test::TempFolder;
 
 Digest put(PackStore& store, std::size_t size, std::uint64_t seed) {
   const Bytes bytes = noise(size, seed);
@@ -24,12 +24,6 @@ Digest put(PackStore& store, std::size_t size, std::uint64_t seed) {
   auto done = store.put(id, bytes);
   EXPECT_TRUE(done) << done.error().what;
   return id;
-}
-
-std::uint64_t allocated(const std::string& path) {
-  struct stat info = {};
-  EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
-  return static_cast<std::uint64_t>(info.st_blocks) * 512;
 }
 
 /// Bytes this process has had the kernel write to a disk.
@@ -279,13 +273,13 @@ TEST(PackStore, RefusesToOpenWithoutItsIndexAndRebuildsIt) {
   ASSERT_TRUE(store->sweep(
       [&](const Digest& id) { return std::find(swept.begin(), swept.end(), id) == swept.end(); }));
   store.close();
-  std::filesystem::remove_all(folder.path() + "/db");
+  std::filesystem::remove_all(folder / "db");
   auto refused = store.open();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::corrupt);
   EXPECT_NE(refused.error().what.find("rebuild"), std::string::npos);
   {
-    auto database = *Database::open(folder.path() + "/db");
+    auto database = *Database::open(folder / "db");
     auto rebuilt = PackStore::rebuild(*database, store.packs());
     ASSERT_TRUE(rebuilt) << rebuilt.error().what;
     EXPECT_GE(rebuilt->chunks, kept.size());
@@ -314,7 +308,7 @@ TEST(PackStore, ARebuildBesideAWholeIndexKeepsEverything) {
   const std::uint64_t chunks = store->usage()->chunks;
   store.close();
   {
-    auto database = *Database::open(folder.path() + "/db");
+    auto database = *Database::open(folder / "db");
     ASSERT_TRUE(PackStore::rebuild(*database, store.packs()));
   }
   ASSERT_TRUE(store.open());
@@ -329,13 +323,12 @@ TEST(PackStore, RefusesToOpenBesideAnOlderIndex) {
   DiskStore store(folder.path(), options);
   put(*store, 200'000, 1);
   store.close();
-  std::filesystem::copy(folder.path() + "/db", folder.path() + "/old",
-                        std::filesystem::copy_options::recursive);
+  std::filesystem::copy(folder / "db", folder / "old", std::filesystem::copy_options::recursive);
   ASSERT_TRUE(store.open());
   for (std::uint64_t i = 0; i < 40; ++i) put(*store, 200'000, 10 + i);
   store.close();
-  std::filesystem::remove_all(folder.path() + "/db");
-  std::filesystem::rename(folder.path() + "/old", folder.path() + "/db");
+  std::filesystem::remove_all(folder / "db");
+  std::filesystem::rename(folder / "old", folder / "db");
   auto refused = store.open();
   EXPECT_EQ(refused.error().code, Errc::corrupt);
   EXPECT_TRUE(std::filesystem::exists(store.pack(7)));  // absence never means delete

@@ -11,7 +11,6 @@ namespace {
 
 using test::DiskStore;
 using test::noise;
-using test::TempFolder;
 
 constexpr std::uint64_t kChunks = 40;
 constexpr std::size_t kRounds = 6;

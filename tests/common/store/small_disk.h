@@ -25,7 +25,7 @@ class SmallDisk {
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;
   bool mounted() const { return mounted_; }
-  const std::string& path() const { return folder_.path(); }
+  std::string path() const { return folder_.path().string(); }
   std::uint64_t free_bytes() const {
     struct statvfs info = {};
     EXPECT_EQ(::statvfs(path().c_str(), &info), 0);

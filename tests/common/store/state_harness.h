@@ -7,6 +7,12 @@
 
 namespace farboot::test {
 
+inline DatabaseBatch row(std::string_view key, std::string_view value) {
+  DatabaseBatch batch;
+  batch.put(Family::state, key, value);
+  return batch;
+}
+
 struct MemoryStateHarness {
   MemoryState memory;
   StateStore& store() { return memory; }
@@ -21,7 +27,7 @@ struct RocksStateHarness {
   void open() {
     state.reset();
     database.reset();
-    auto opened = Database::open(folder.path() + "/db");
+    auto opened = Database::open(folder / "db");
     ASSERT_TRUE(opened) << opened.error().what;
     database = std::move(*opened);
     auto made = RocksState::open(*database);

@@ -22,8 +22,8 @@ class StateStoreContract : public ::testing::Test {
   Harness harness_;
 };
 
-using Stores = ::testing::Types<test::MemoryStateHarness, test::RocksStateHarness>;
-TYPED_TEST_SUITE(StateStoreContract, Stores);
+using StateStores = ::testing::Types<test::MemoryStateHarness, test::RocksStateHarness>;
+TYPED_TEST_SUITE(StateStoreContract, StateStores);
 
 TYPED_TEST(StateStoreContract, RemembersTheRevisionThatLastWroteAKey) {
   auto first = this->store().put("site/lyon", "a");
@@ -137,14 +137,14 @@ TYPED_TEST(StateStoreContract, AWatchIsSilentOnceDestroyedWhileOthersCommit) {
 }
 
 TYPED_TEST(StateStoreContract, CountsRightWhenManyThreadsCompareAndSwap) {
-  constexpr int kThreads = 4, kRounds = 25;
+  constexpr int kThreads = 4, kTurns = 25;
   std::vector<std::uint64_t> heard;
   auto watch = this->store().watch(
       "counter", [&](const StateEntry& entry, bool) { heard.push_back(entry.revision); });
   std::vector<std::jthread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([this] {
-      for (int done = 0; done < kRounds;) {
+      for (int done = 0; done < kTurns;) {
         auto now = *this->store().get("counter");
         const int count = now ? std::stoi(now->value) : 0;
         auto swapped = this->store().commit(Transaction{}
@@ -155,8 +155,8 @@ TYPED_TEST(StateStoreContract, CountsRightWhenManyThreadsCompareAndSwap) {
     });
   }
   threads.clear();
-  EXPECT_EQ(this->value("counter"), std::to_string(kThreads * kRounds));
-  EXPECT_EQ(heard.size(), static_cast<std::size_t>(kThreads * kRounds));
+  EXPECT_EQ(this->value("counter"), std::to_string(kThreads * kTurns));
+  EXPECT_EQ(heard.size(), static_cast<std::size_t>(kThreads * kTurns));
   EXPECT_TRUE(std::is_sorted(heard.begin(), heard.end()));
 }
 

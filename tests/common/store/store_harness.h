@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -14,6 +15,7 @@
 
 #include "common/store/memory_store.h"
 #include "common/store/pack_store.h"
+#include "tests/support/temp_folder.h"
 
 namespace farboot::test {
 
@@ -28,24 +30,12 @@ inline Bytes noise(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-/// A folder of its own, gone at the end.
-class TempFolder {
- public:
-  explicit TempFolder(const std::string& in = ::testing::TempDir()) {
-    path_ = in + "/farboot-XXXXXX";
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr) << path_;
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+/// What a file takes on its disk.
+inline std::uint64_t allocated(const std::string& path) {
+  struct stat info = {};
+  EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+  return static_cast<std::uint64_t>(info.st_blocks) * 512;
+}
 
 /// A pack store with its database; can be closed and opened again.
 class DiskStore {

@@ -43,9 +43,9 @@ TEST_F(OperatorsTest, AnIssuedCertificateOpensTheDoorAndARevokedOneAtOnceNoMore)
   ASSERT_TRUE(look(*bob));
   ASSERT_TRUE(revoke(*admin_, "bob"));
   // The same stub: its connection is open since before.
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   const auto refused = look(*bob);
-  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string log = ::testing::internal::GetCapturedStderr();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::denied);
   EXPECT_THAT(refused.error().what, HasSubstr("operator bob: certificate revoked"));

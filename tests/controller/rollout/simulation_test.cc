@@ -9,8 +9,8 @@
 namespace farboot {
 namespace {
 
-const Digest kOld = sha256(as_bytes("r1"));
-const Digest kNew = sha256(as_bytes("r2"));
+const Digest kBefore = sha256(as_bytes("r1"));
+const Digest kAfter = sha256(as_bytes("r2"));
 constexpr Seconds kStep{20};
 
 enum class Temper {
@@ -37,7 +37,7 @@ class Simulation {
   explicit Simulation(unsigned seed) : random_(seed) {
     const std::size_t sites = 1 + below(40);
     rollout_.id = "1";
-    rollout_.release = kNew;
+    rollout_.release = kAfter;
     rollout_.policy.sites_at_once_max = static_cast<std::uint32_t>(1 + below(6));
     rollout_.policy.failures_max = static_cast<std::uint32_t>(below(5));
     rollout_.policy.on_failure = below(2) == 0 ? FailurePolicy::hold : FailurePolicy::back;
@@ -52,12 +52,12 @@ class Simulation {
       agents_[name] = agent;
       AgentFacts facts;
       facts.online = true;
-      facts.active = kOld;
-      facts_[name] = {{.stage = std::nullopt, .serve = kOld}, {facts}};
+      facts.active = kBefore;
+      facts_[name] = {{.stage = std::nullopt, .serve = kBefore}, {facts}};
     }
     std::uint32_t wave = 0;
     for (const auto& [name, site] : facts_) {
-      rollout_.targets.push_back({name, wave, TargetState::pending, now_, "", kOld});
+      rollout_.targets.push_back({name, wave, TargetState::pending, now_, "", kBefore});
       if (wave + 1 < rollout_.waves.size() && below(4) == 0) ++wave;
     }
   }
@@ -85,7 +85,7 @@ class Simulation {
       busy += orders;
       failures += target.state == TargetState::failed;
       const auto& ordered = facts_.at(target.site).ordered;
-      staging_orders += ordered.stage == kNew && ordered.serve != kNew;
+      staging_orders += ordered.stage == kAfter && ordered.serve != kAfter;
     }
     ASSERT_LE(busy, rollout_.policy.sites_at_once_max);
     ASSERT_LE(staging_orders, rollout_.policy.sites_at_once_max);
@@ -98,7 +98,7 @@ class Simulation {
     for (const auto& [name, site] : facts_) {
       const SimulatedAgent& agent = agents_.at(name);
       if (agent.temper != Temper::liar || rollout_.state == RolloutState::done) continue;
-      ASSERT_NE(site.ordered.serve, kNew) << "activated on a lie";
+      ASSERT_NE(site.ordered.serve, kAfter) << "activated on a lie";
     }
   }
 
@@ -117,21 +117,21 @@ class Simulation {
     agent.heard = site.ordered;
     if (agent.temper == Temper::fails) said.error = "disk full";
     if (agent.temper == Temper::liar) {
-      said.staged = said.active = kNew;
+      said.staged = said.active = kAfter;
       said.bytes_done += below(2);
-      if (below(3) == 0) said.proved = kOld;
+      if (below(3) == 0) said.proved = kBefore;
     }
-    if (agent.heard.stage == kNew && agent.temper != Temper::fails &&
+    if (agent.heard.stage == kAfter && agent.temper != Temper::fails &&
         agent.temper != Temper::liar) {
-      said.release = kNew;
+      said.release = kAfter;
       const std::uint64_t most = agent.temper == Temper::stalls ? 500 : 1000;
       agent.bytes = std::min(most, agent.bytes + agent.rate);
       said.bytes_done = agent.bytes;
-      if (agent.bytes == 1000) said.staged = said.proved = kNew;
+      if (agent.bytes == 1000) said.staged = said.proved = kAfter;
     }
     if (agent.temper == Temper::stubborn || agent.temper == Temper::liar) return;
-    if (agent.heard.serve == kNew && said.staged == kNew) said.active = kNew;
-    if (agent.heard.serve == kOld) said.active = kOld;
+    if (agent.heard.serve == kAfter && said.staged == kAfter) said.active = kAfter;
+    if (agent.heard.serve == kBefore) said.active = kBefore;
   }
 
   std::mt19937 random_;
