@@ -7,13 +7,13 @@ deps_build="g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libzstd-dev libsystemd-dev openssl ipxe"
 deps_test="libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  python3 curl procps systemd"
+  python3 curl procps systemd iproute2"
 deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base iproute2 nftables iputils-ping
   python3 curl openssl tcpdump procps
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
   isolinux xorriso grub-common grub-efi-amd64-bin"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
-deps_bench="nginx-light"
+deps_bench="nginx-light tftpd-hpa atftpd"
 
 # deps_missing PACKAGE...: those not installed
 deps_missing() {
@@ -24,7 +24,7 @@ deps_missing() {
 }
 
 do_deps() {
-  local groups=("$@") group names wanted=() missing sudo=()
+  local groups=("$@") group names wanted=() missing sudo=() # sudo: of deps_install, too
   [ ${#groups[@]} -gt 0 ] || groups=(build test demo)
   for group in "${groups[@]}"; do
     names=deps_$group
@@ -36,17 +36,20 @@ do_deps() {
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
   [ "$(id -u)" = 0 ] || sudo=(sudo)
-  # No service may start by being installed (nginx would take port 80): policy-rc.d says no meanwhile.
-  local policy=/usr/sbin/policy-rc.d made=
-  if [ ! -e $policy ]; then
-    made=1
-    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+  deps_install "${missing[@]}" || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
+}
+
+# deps_install PACKAGE...: in a subshell, so that its trap is its own
+deps_install() (
+  # No service may start by being installed (nginx would take port 80): policy-rc.d says no meanwhile, and never longer.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ] || grep -qsx '# ./dev deps' $policy; then
+    trap '"${sudo[@]}" rm -f $policy' EXIT
+    trap 'exit 130' INT TERM HUP
+    printf '#!/bin/sh\n# ./dev deps\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
     "${sudo[@]}" chmod +x $policy
   fi
-  local status=0
-  "${sudo[@]}" apt-get -qq update || status=$?
-  [ $status != 0 ] || DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get -qq install -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null || status=$?
-  [ -z "$made" ] || "${sudo[@]}" rm -f $policy
-  [ $status = 0 ] || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
-}
+  "${sudo[@]}" apt-get -qq -o DPkg::Lock::Timeout=600 update || exit 1
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get -qq install -y --no-install-recommends \
+    -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" >/dev/null
+)

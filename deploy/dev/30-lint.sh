@@ -15,18 +15,21 @@ files_shell() {
   done < <(files_tracked dev .ci 'deploy/**' 'tests/**' ':!*.sh' ':!*.py' ':!*.cc' ':!*.h')
 }
 
-# lint_step NAME COMMAND...: runs it, remembers that it failed
+# lint_step NAME COMMAND...: runs it, remembers that it failed. Never the end of a pipeline, whose subshell would forget.
 lint_step() {
   local name=$1
   shift
   "$@" || { echo "dev lint: $name failed" >&2; lint_failed=1; }
 }
 
+lint_format() { files_tracked '*.cc' '*.h' | xargs -0 -r -n 40 -P "$(nproc)" clang-format --dry-run -Werror; }
+lint_shell() { files_shell | xargs -0 -r shellcheck -x; }
+
 # Everything but clang-tidy; seconds.
 do_lint_quick() {
   lint_failed=
-  files_tracked '*.cc' '*.h' | lint_step clang-format xargs -0 -r -n 40 -P "$(nproc)" clang-format --dry-run -Werror
-  files_shell | lint_step shellcheck xargs -0 -r shellcheck -x
+  lint_step clang-format lint_format
+  lint_step shellcheck lint_shell
   lint_step "the house's rules" deploy/lint/lint.py
   [ -z "$lint_failed" ]
 }

@@ -16,8 +16,8 @@ do_sysroot() {
   stamp=$dir/etc/farboot-sysroot
   # shellcheck disable=SC2086
   wanted=$(printf '%s\n' $sysroot_packages | sort | tr '\n' ' ')
+  do_deps package # the cross compiler, too
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return 0; fi
-  do_deps package
   echo "dev sysroot: extracting Debian 12 $arch into $dir"
   rm -rf "$dir" "$dir.new"
   mkdir -p "$(dirname "$dir")"
@@ -85,7 +85,7 @@ do_package() {
     do_deps demo
     tests/e2e/lab/trees.sh build/lab
     tests/package/arm64_test.sh out "$(sysroot_dir arm64)" build/lab/tree
-    ctest --test-dir build/arm64 -j "$(nproc)" --output-on-failure -R "$(arm64_pattern)" -E "$arm64_not_emulated"
+    ctest --test-dir build/arm64 -j "$(nproc)" --output-on-failure --no-tests=error -R "$(arm64_pattern)" -E "$arm64_not_emulated"
   else
     do_deps demo
     tests/e2e/lab/trees.sh build/lab

@@ -29,7 +29,7 @@ do_fuzz() {
 
 # ./dev bench [NAME...]: the programs tests/bench/*_bench.cc (and scripts *_bench.sh beside them), optimised.
 do_bench() {
-  local names=("$@") name found=
+  local names=("$@") name found='' status=0
   do_deps build test bench demo
   # shellcheck disable=SC2046
   build_tree release-tests farboot-controller farboot-agent farboot \
@@ -43,10 +43,9 @@ do_bench() {
   fi
   for name in "${names[@]}"; do
     found=
-    if [ -x "build/release-tests/bin/${name}_bench" ]; then "build/release-tests/bin/${name}_bench" && found=1; fi
-    if [ -x "tests/bench/${name}_bench.sh" ]; then
-      "tests/bench/${name}_bench.sh" build/release-tests/bin && found=1
-    fi
+    if [ -x "build/release-tests/bin/${name}_bench" ]; then found=1; "build/release-tests/bin/${name}_bench" || status=1; fi
+    if [ -x "tests/bench/${name}_bench.sh" ]; then found=1; "tests/bench/${name}_bench.sh" build/release-tests/bin || status=1; fi
     [ -n "$found" ] || { echo "dev bench: no bench '$name'" >&2; return 2; }
   done
+  return $status
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of deploy/lint/lint.py: each check finds what it is for, and leaves good code alone."""
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -8,6 +9,28 @@ import unittest
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(TOP, "deploy", "lint"))
 import lint  # noqa: E402
+
+
+class ToolsTest(unittest.TestCase):
+    """What `./dev lint` makes of a tool that finds something."""
+
+    def lint(self, path, text):
+        """True if the steps of ./dev lint that other tools do are content with a tree of this one file."""
+        with tempfile.TemporaryDirectory() as top:
+            subprocess.run(["git", "init", "-q", top], check=True)
+            with open(os.path.join(top, path), "w", encoding="utf-8") as file:
+                file.write(text)
+            steps = 'lint_failed=; lint_step format lint_format; lint_step shell lint_shell; [ -z "$lint_failed" ]'
+            return subprocess.run(["bash", "-c", f'set -euo pipefail; . "$0"; {steps}', os.path.join(TOP, "deploy/dev/30-lint.sh")],
+                                  cwd=top, check=False, capture_output=True).returncode == 0
+
+    def test_a_file_that_clang_format_would_change_is_found(self):
+        self.assertTrue(self.lint("a.cc", "int a;\n"))
+        self.assertFalse(self.lint("a.cc", "int    a ;\n"))
+
+    def test_a_script_that_shellcheck_warns_of_is_found(self):
+        self.assertTrue(self.lint("a.sh", "#!/bin/sh\necho a\n"))
+        self.assertFalse(self.lint("a.sh", "#!/bin/sh\necho $1\n"))
 
 
 class LintTest(unittest.TestCase):

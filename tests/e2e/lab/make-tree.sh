@@ -44,7 +44,7 @@ fetch_kernel() { # the smallest of Debian's: made for virtual machines
   local package
   kernel=$cache/kernel
   [ ! -f "$kernel/complete" ] || return 0
-  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1)
+  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1 || true)
   if [ -z "$package" ]; then
     apt-get -qq update
     package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1)
