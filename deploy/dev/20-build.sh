@@ -20,12 +20,14 @@ do_build() {
 do_unit() {
   do_deps build test
   build_tree dev
-  ctest --test-dir build/dev -j "$(nproc)" -L 'unit|fuzz|fault' "$@"
+  ctest --test-dir build/dev -j "$(nproc)" --no-tests=error -L 'unit|fuzz|fault' "$@"
 }
 
 do_test() {
   do_deps
   if declare -F do_lint_quick >/dev/null; then do_lint_quick; fi
   build_tree dev
-  ctest --test-dir build/dev -j "$(nproc)" --output-on-failure
+  # Virtual sites that cannot be made here are a failure, not a test left out: without them nothing of the main job was
+  # tested. FARBOOT_E2E_REQUIRED=0 leaves them out.
+  FARBOOT_E2E_REQUIRED=${FARBOOT_E2E_REQUIRED:-1} ctest --test-dir build/dev -j "$(nproc)" --output-on-failure --no-tests=error
 }

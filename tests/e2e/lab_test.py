@@ -4,12 +4,27 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 from farboot_lab import packets, programs
 from farboot_lab.case import DHCP, LabCase
 from farboot_lab.fake_machine import FakeMachine
 from farboot_lab.site import LAB, Capture, Net
 from farboot_lab.wait import wait_for
+
+
+class Isolation(LabCase):
+    def test_what_cannot_run_here_is_a_failure_where_it_is_required(self):
+        tools = os.path.join(self.work, "tools")                # no nft, no dnsmasq
+        os.mkdir(tools)
+        for tool in ("unshare", "true"):
+            os.symlink(shutil.which(tool), os.path.join(tools, tool))
+        run = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
+        for required, status in (("1", 1), ("0", 77)):
+            done = subprocess.run([sys.executable, "-B", run, "--bin", ".", "--work", self.work, "--tree", ".", "no_test"],
+                                  env={"PATH": tools, "FARBOOT_E2E_REQUIRED": required}, check=False, capture_output=True, text=True)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            self.assertIn("./dev deps demo", done.stdout)
 
 
 class Lab(LabCase):
