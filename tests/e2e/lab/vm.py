@@ -74,7 +74,8 @@ def arguments(argv=None):
 
 
 class Machine:
-    """One virtual machine from power on until everything expected was seen. `on_seen(seconds, text)` hears of each."""
+    """One virtual machine from power on until everything expected was seen, and `may_end()` says yes. `on_seen(seconds,
+    text)` hears of each."""
 
     def __init__(self, options, on_seen=None):
         self.o = options
@@ -86,6 +87,7 @@ class Machine:
         self.again = False
         self.proc = self.qmp = self.answers = self.console = None
         self.on_seen = on_seen or (lambda seconds, text: None)
+        self.may_end = lambda: True
 
     # ---- the command line -------------------------------------------------------------------------------------------
     def command(self):
@@ -277,7 +279,7 @@ class Machine:
             if any(f.search(text) for f in fails):
                 status = FAILED
                 break
-            if not expect and until is None:
+            if not expect and until is None and self.may_end():
                 until = self.now() + o.linger
             if until is not None and self.now() >= until:
                 status = DONE
