@@ -9,7 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 kernel=$(dirname "$2")/kernel
 version=$(basename "$kernel"/lib/modules/*)
 w=$(mktemp -d)
-trap 'rm -rf "$w"' EXIT
+trap 'end_child; rm -rf "$w"' EXIT
+trap 'exit 130' INT TERM HUP
 make_root "$w/root" "$1" "$2" /dev/ttyS1
 mkdir -p "$w/root/lib/modules"
 cp -r "$kernel/lib/modules/$version" "$w/root/lib/modules/"
@@ -47,10 +48,13 @@ mkfs.ext4 -q -d "$w/root" "$w/disk"
 rm -rf "$w/root"
 
 status=0
-timeout --kill-after=10 3600 qemu-system-x86_64 -nodefaults -display none -no-reboot -accel "${FARBOOT_LAB_ACCEL:-tcg,thread=multi}" \
+timeout --foreground --kill-after=10 3600 qemu-system-x86_64 -nodefaults -display none -no-reboot -accel "${FARBOOT_LAB_ACCEL:-tcg,thread=multi}" \
   -smp 2 -m 1024 -kernel "$kernel/boot/vmlinuz-$version" -initrd "$w/initrd.img" \
   -append "console=ttyS0 no_timer_check quiet" -drive "file=$w/disk,if=virtio,format=raw,cache=unsafe" \
-  -serial "file:$w/console.log" -serial "file:$w/walk.log" -device virtio-rng-pci </dev/null || status=$?
+  -serial "file:$w/console.log" -serial "file:$w/walk.log" -device virtio-rng-pci </dev/null &
+child=$!
+wait $child || status=$?
+child=
 [ $status = 0 ] || echo "machine_test: qemu ended with $status" >&2
 tr -d '\r' <"$w/walk.log" >"$w/walk.txt"
 judge "$w/walk.txt" "$w/console.log"

@@ -7,8 +7,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/root.sh"
 [ "$(id -u)" = 0 ] || { echo "nspawn_test: needs root" >&2; exit 77; }
 w=$(mktemp -d)
-trap 'rm -rf "$w"' EXIT
+trap 'end_child; rm -rf "$w"' EXIT
+trap 'exit 130' INT TERM HUP
 make_root "$w/root" "$1" "$2" /walk.log
-timeout --kill-after=10 1800 systemd-nspawn --quiet --directory="$w/root" --boot --private-network --register=no \
-  --keep-unit --console=pipe --resolv-conf=off </dev/null >"$w/console.log" 2>&1 || true
+timeout --foreground --kill-after=10 1800 systemd-nspawn --quiet --directory="$w/root" --boot --private-network --register=no \
+  --keep-unit --console=pipe --resolv-conf=off </dev/null >"$w/console.log" 2>&1 &
+child=$!
+wait $child || true
+child=
 judge "$w/root/walk.log" "$w/console.log"

@@ -2,6 +2,11 @@
 # job. Sourced.
 # shellcheck shell=bash
 
+child='' # what runs in the background, if anything does
+end_child() {
+  [ -z "$child" ] || { kill "$child" 2>/dev/null && wait "$child"; } || true
+}
+
 # make_root FOLDER DEBS TREE OUTPUT: OUTPUT is where in the new root walk.sh writes. The empty Debian, with the libraries
 # the packages depend on, is kept in the user's cache.
 make_root() {

@@ -18,7 +18,8 @@ for unit in farboot-agent farboot-controller; do
   fi
 done
 # What the programs are called and where they are is checked by the package test; the rest of the grammar here.
-if systemd-analyze verify --man=no "$units"/*.service 2>&1 | grep -v 'is not executable' | grep -E 'farboot-'; then status=1; fi
+found=$(systemd-analyze verify --man=no "$units"/*.service 2>&1 | grep -v 'is not executable' | grep -E 'farboot-' || true)
+[ -z "$found" ] || complain "$found"
 
 # members GROUP: the system calls of a group, those of the groups within it too.
 members() {
