@@ -71,6 +71,7 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
     case v1::ControllerMessage::kDesiredState: {
       auto document = from_proto(DocumentKind::desired_state, message.desired_state());
       if (!document) {
+        host_.sync.count_refused();
         log::warn("link.message_malformed", log::kv("error", document.error().what));
         break;
       }
@@ -81,6 +82,7 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
     case v1::ControllerMessage::kOffer: {
       auto offer = from_proto(message.offer());
       if (!offer) {
+        host_.sync.count_refused();
         log::warn("link.message_malformed", log::kv("error", offer.error().what));
         break;
       }

@@ -65,7 +65,7 @@ std::shared_ptr<const DesiredState> Sync::desired() const {
 
 Result<bool> Sync::accept(const SignedDocument& document) {
   const auto refused = [this](Error error) -> Error {
-    shared_.with([](Shared& shared) { ++shared.status.refused_documents; });
+    count_refused();
     log::warn("sync.desired_refused", log::kv("error", error.what));
     return error;
   };
@@ -138,7 +138,7 @@ Result<void> Sync::take_unwritten() {
 
 Result<void> Sync::offer(Offer offer) {
   const auto refused = [this](Error error) -> Error {
-    shared_.with([](Shared& shared) { ++shared.status.refused_documents; });
+    count_refused();
     log::warn("sync.offer_refused", log::kv("error", error.what));
     return error;
   };

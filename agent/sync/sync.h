@@ -89,6 +89,10 @@ class Sync final : private TransferWatch {
   /// Errors: denied (not signed by our key, another site's, a downgrade, or another state of the
   /// same number), invalid, unavailable (it could not be written; the steps try it again).
   Result<bool> accept(const SignedDocument& document);
+  /// One more document that is none of ours: it could not even be read. Any thread.
+  void count_refused() {
+    shared_.with([](Shared& shared) { ++shared.status.refused_documents; });
+  }
   /// Remembers an offer that the desired state names. Any thread. Errors: denied, invalid,
   /// mismatch.
   Result<void> offer(Offer offer);

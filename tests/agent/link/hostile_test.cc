@@ -101,6 +101,20 @@ TEST_F(HostileTest, PassesOverMalformedAndUnknownMessages) {
   ASSERT_TRUE(unknown.ParseFromString("\x9a\x06\x03new"));
   expect_refused({short_signature, other_kind, nothing, doctor, ack, crowd, unknown},
                  "event=link.message_malformed");
+  EXPECT_EQ(sync().refused_documents, 3U) << "two states and an offer that cannot be read";
+}
+
+TEST_F(HostileTest, RefusesAndCountsAReleaseWithoutASignature) {
+  v1::Offer without = controller_.make_offer(2), empty = controller_.make_offer(2),
+            of_zeros = controller_.make_offer(2);
+  without.mutable_release()->clear_signature();
+  empty.mutable_release()->set_signature("");
+  of_zeros.mutable_release()->set_signature(std::string(64, '\0'));
+  expect_refused(
+      {controller_.desired(5, controller_.digest_of(of_zeros)), controller_.message_of(without),
+       controller_.message_of(empty), controller_.message_of(of_zeros)},
+      "event=sync.offer_refused");
+  EXPECT_EQ(sync().refused_documents, 3U);
 }
 
 TEST_F(HostileTest, RefusesAnOfferThatIsForgedOrNotOfItsRelease) {
