@@ -90,8 +90,8 @@ class Unique {
       findings_.error(place, fmt::format("{} {} stands twice", what_, value));
       return;
     }
-    findings_.error(place, fmt::format("{} {} is {}'s already ({})", what_, value, other_host,
-                                       to_string(other_place)));
+    findings_.error(place, fmt::format("{} {} is {}'s already ({}); take it from one of the two",
+                                       what_, value, other_host, to_string(other_place)));
     findings_.error(other_place,
                     fmt::format("{} {} is {}'s too ({})", what_, value, host, to_string(place)));
   }

@@ -152,9 +152,12 @@ Error no_boot_files(const TreeNames& tree) {
   return fail(
       Errc::invalid,
       "no boot files in the tree; looked for {} (each with its initrd) and "
-      "sources/boot.wim{}",
+      "sources/boot.wim; {}",
       looked_for,
-      bridge ? "; a Windows disc is UDF: copy its files to a directory and import that" : "");
+      bridge
+          ? "a Windows disc is UDF: copy its files to a directory and import that"
+          : "import the disc that machines are installed from (a DVD, minimal or boot ISO), or the "
+            "top folder of its tree");
 }
 
 }  // namespace

@@ -202,7 +202,8 @@ TEST_F(ImporterTest, RefusesATreeWithoutBootFilesSayingWhatItLookedFor) {
     const Error error = refusal(source);
     EXPECT_EQ(error.code, Errc::invalid);
     EXPECT_THAT(error.what, AllOf(HasSubstr("no boot files"), HasSubstr(".treeinfo"),
-                                  HasSubstr("images/pxeboot/vmlinuz"), HasSubstr("casper")));
+                                  HasSubstr("images/pxeboot/vmlinuz"), HasSubstr("casper"),
+                                  HasSubstr("import the disc that machines are installed from")));
   }
   EXPECT_EQ(store_.usage()->chunks, 0u);  // refused before the first byte
 }
