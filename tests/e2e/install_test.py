@@ -30,7 +30,8 @@ class Install(LabCase):
 
 
 class Offline(LabCase):
-    """Staged, then the line cut, the controller dead and the agent started anew: both firmwares install all the same."""
+    """Staged, then the line cut, the controller dead and the agent started anew: both firmwares install all the same, one
+    of them while the agent dies once more in the middle."""
 
     def offline_stage(self, host, mac):
         stage = self.enterContext(self.make_stage())
@@ -48,7 +49,18 @@ class Offline(LabCase):
 
     def test_bios(self):
         stage = self.offline_stage("web1", BIOS_MAC)
-        self.run_machine(self.machine(stage, "bios", BIOS_MAC, expect=self.installed_and_booted()))
+        machine = self.machine(stage, "bios", BIOS_MAC, expect=self.installed_and_booted())
+        follow, deaths = machine.on_seen, []
+
+        def killing(seconds, text):
+            follow(seconds, text)
+            if text == "STAGE2-OK":                     # packages are next
+                stage.agent.daemon.kill()
+                stage.agent.daemon.start()
+                deaths.append(seconds)
+        machine.on_seen = killing
+        self.run_machine(machine)
+        self.assertEqual(len(deaths), 1, "the agent died while it served the install")
         self.heal_and_report(stage, "web1")
 
     def test_uefi(self):

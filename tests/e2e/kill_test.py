@@ -24,12 +24,13 @@ class Kill(LabCase):
         self.random = random.Random(seed)
         self.stage = self.enterContext(self.make_stage())
         self.mark_agent = 0         # size of the agent's log when it last began from nothing
-        self.kept = []              # per kill of the agent: (what was durable, size of the controller's log)
-        self.held_chunks = 0        # of all kills of the agent: durable then, and so not to be sent after it
+        self.kept = []              # per kill: (what was durable at the agent, size of the controller's log)
+        self.held_chunks = 0        # of all kills: durable then, and so not to be sent after it
+        self.steps_hit = []         # of kills at the end of a transfer: the step the agent was in
 
     # ---- what is on the disk, and what was sent ----------------------------------------------------------------------------
     def durable(self):
-        """Digests the dead agent's store holds, read from a copy of its database: mending the log is the agent's own affair."""
+        """Digests the dead (or stopped) agent's store holds, read from a copy of its database: mending the log is the agent's own affair."""
         tool = self.stage.programs.path("farboot_state_edit")
         return set(programs.run([tool, self.stage.agent.database, "chunks"], self.stage.programs.environment).stdout.split())
 
@@ -58,31 +59,45 @@ class Kill(LabCase):
         wait_for("the transfer ends by itself", self.serving, 180)
         self.check_result()
         print(f"{done} kills, {kills_in_transfer} of them while chunks were on their way, {rounds + 1} transfers finished, "
-              f"{self.held_chunks} chunks durable at kills of the agent")
+              f"{self.held_chunks} chunks durable at kills; killed at the end in step {', '.join(self.steps_hit) or 'none'}")
         # Else nothing was put to the test.
-        self.assertGreater(self.held_chunks, 0, "chunks that were durable when the agent was killed")
+        self.assertGreater(self.held_chunks, 0, "chunks that were durable at a kill")
 
     def kill_once(self, number):
         """One kill at a moment the seed picks; True if chunks were on their way. Both run again afterwards."""
         stage = self.stage
         mark = stage.controller.daemon.log_size()
-        kill_controller = self.random.random() < 0.3
+        kill_controller, at_the_end = self.random.random() < 0.3, self.random.random() < 0.15
         after = self.random.randrange(0, BYTES_BETWEEN_KILLS)
         start = stage.net.wan_bytes()[0]
-        moment = lambda: stage.net.wan_bytes()[0] - start >= after or self.serving()  # noqa: E731
-        wait_for(f"kill {number}: {after} bytes have come", moment, 60, poll=0.01)
-        hit = bool(self.sent(mark)) and not self.serving()
+        if at_the_end:
+            moment = lambda: self.step() in ("ready", "activate") or self.serving()  # noqa: E731
+        else:
+            moment = lambda: stage.net.wan_bytes()[0] - start >= after or self.serving()  # noqa: E731
+        wait_for(f"kill {number}: {'the last chunk has' if at_the_end else f'{after} bytes have'} come", moment, 60, poll=0.01)
+        hit = bool(self.sent(mark)) and not self.serving() and not at_the_end
+        if at_the_end and not self.serving():
+            self.steps_hit.append(self.step())
         if kill_controller:
-            stage.controller.daemon.kill()
+            with stage.agent.daemon.stopped():
+                stage.controller.daemon.kill()
+                self.remember_durable()
             stage.controller.daemon.start()
         else:
             stage.agent.daemon.kill()
-            self.check_sent_once()
-            held = self.durable()
-            self.held_chunks += len(held)
-            self.kept.append((held, stage.controller.daemon.log_size()))
+            self.remember_durable()
             stage.agent.daemon.start()
         return hit
+
+    def step(self):
+        """The agent's, of the transfer under way."""
+        return next((e["step"] for e in reversed(self.stage.agent.daemon.events("sync.step", self.mark_agent))), "")
+
+    def remember_durable(self):
+        self.check_sent_once()
+        held = self.durable()
+        self.held_chunks += len(held)
+        self.kept.append((held, self.stage.controller.daemon.log_size()))
 
     def check_sent_once(self):
         """What was durable at a kill must not have been sent after it: looked at again each time, for it may be late."""

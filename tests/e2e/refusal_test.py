@@ -25,10 +25,11 @@ class Controllers(LabCase):
         cls.controller.cli("image", "import", cls.tree.iso, "--name", "good", "--tag", "1")
 
     def refused_import(self, source, *args):
-        before = self.controller.json("image", "list")
+        held = lambda: (self.controller.json("image", "list"), self.controller.json("status")["content"]["chunks"])  # noqa: E731
+        before = held()
         done = self.controller.cli("image", "import", source, "--name", "bad", "--tag", "1", *args, ok=None)
         self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertEqual(self.controller.json("image", "list"), before, "nothing half-stored")
+        self.assertEqual(held(), before, "nothing half-stored: images, chunks")
         return done.stdout + done.stderr
 
     def copy_of_tree(self, name):
@@ -79,8 +80,13 @@ class Controllers(LabCase):
     def test_tree_without_boot_files(self):
         folder = os.path.join(self.work, "empty")
         fleet.write(os.path.join(folder, "README"), "nothing to boot here\n")
-        text = self.refused_import(folder)
-        self.assertRegex(text, r"(?i)boot|kernel|treeinfo")
+        iso = os.path.join(self.work, "no-boot.iso")
+        programs.run(["xorriso", "-as", "mkisofs", "-quiet", "-J", "-R", "-o", iso, folder])
+        self.addCleanup(os.unlink, iso)
+        for source in (folder, iso):
+            text = self.refused_import(source)
+            for word in (source, "no boot files", "images/pxeboot/vmlinuz", "import the disc that machines are installed from"):
+                self.assertIn(word, text)
 
     def test_iso_with_another_digest(self):
         self.assertIn("0" * 64, self.refused_import(self.tree.iso, "--sha256", "0" * 64))
@@ -203,9 +209,13 @@ class Trust(LabCase):
         shutil.copytree(other.context, forged)
         shutil.copy(os.path.join(self.stage.controller.context, "context.json"), forged)      # our address
         shutil.copy(os.path.join(self.stage.controller.context, "ca.pem"), forged)            # our CA: he trusts us
+        controller = self.stage.controller
+        since, before = controller.daemon.log_size(), int(controller.json("status").get("refusals", {}).get("handshakes", 0))
         done = programs.run([self.stage.programs.path("farboot"), "--context", forged, "status"],
                             self.stage.programs.environment, self.stage.net.wan_netns, ok=None)
         self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(controller.daemon.events("rpc.handshake_refused", since), "the controller logs it")
+        self.assertGreater(int(controller.json("status")["refusals"]["handshakes"]), before, "and counts it")
 
     def test_agent_of_another_fleet_is_refused(self):
         other = self.second_controller()

@@ -1,4 +1,5 @@
 """The real programs as processes: started in a namespace, ready when they tell the service manager so, killed by pid."""
+import contextlib
 import json
 import os
 import shutil
@@ -72,6 +73,15 @@ class Daemon:
         if self.running:
             self.process.kill()
             self.process.wait()
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """It stands still meanwhile, and what it wrote can be looked at."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def restart(self):
         self.stop()
