@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The agent's memory while it stages one release and serves another, how long it takes to start, and how much of a
-1 Gbit/s line it fills, beside nginx.
+1 Gbit/s line it fills and what a byte costs it, beside nginx. Status 1: a number was missed.
 
   agent_bench.py BIN_DIR [--megabytes N] [--clients N]
 
 In a virtual site: N megabytes are active and fetched by so many clients without pause, while a second release of as many
-new bytes is staged and activated. Then kill -9 and a start with all of it on the disk. Then the pi's port is shaped to
-1 Gbit/s and 50 clients fetch, from the agent and from nginx in turns. Prints one line of JSON."""
+new bytes is staged and activated. Then kill -9 and a start with all of it on the disk. Then 8 and 64 clients fetch, from the
+agent and from nginx in turns, for CPU time and memory; and 50 once the pi's port is shaped to 1 Gbit/s. Prints one line of
+JSON."""
 import argparse
 import json
 import os
@@ -24,6 +25,7 @@ from farboot_lab.site import Stage      # noqa: E402
 
 STARTS = 5
 LINK_CLIENTS, LINK_ROUNDS, LINK_SECONDS = 50, 3, 6
+CPU_CLIENTS, CPU_ROUNDS, CPU_SECONDS = (8, 64), 5, 3
 LINK_BYTES_PER_SECOND = 1e9 / 8 * 1448 / 1514      # what TCP can carry over frames of 1514 bytes
 NGINX = """daemon off; worker_processes 2; pid {work}/nginx.pid; error_log {work}/nginx.log crit; user root;
 events {{ worker_connections 1024; }}
@@ -64,6 +66,13 @@ def agent_pid(stage):
     return stage.agent.daemon.process.pid
 
 
+def quiet(config):
+    """The lab's programs log everything; those of a real site do not."""
+    with open(config, encoding="utf-8") as file:
+        text = file.read()
+    fleet.write(config, text.replace('log_level = "debug"', 'log_level = "info"'))
+
+
 def switch_entry(folder, old, new):
     path = os.path.join(folder, "fleet.yaml")
     with open(path, encoding="utf-8") as file:
@@ -71,12 +80,13 @@ def switch_entry(folder, old, new):
     fleet.write(path, text.replace(old, new))
 
 
-def load(options, stage, work, paths, clients, seconds, port=80, prefix="/images/centos7@1708"):
+def load(options, stage, work, paths, clients, seconds, port=80, prefix="/images/centos7@1708", pids=()):
     """http_load on the site's router, as a Popen."""
+    sampled = ["--pids", ",".join(map(str, pids))] if pids else []
     listed = os.path.join(work, f"paths-{port}")
     fleet.write(listed, "".join(f"{prefix}/{path} {size}\n" for path, size in paths))
     return subprocess.Popen(["ip", "netns", "exec", stage.net.router_netns, os.path.join(options.bin, "http_load"),
-                             f"{stage.net.pi}:{port}", listed, str(clients), "--seconds", str(seconds)],
+                             f"{stage.net.pi}:{port}", listed, str(clients), "--seconds", str(seconds), *sampled],
                             stdout=subprocess.PIPE, text=True)
 
 
@@ -111,27 +121,53 @@ def starts(stage):
     return {"start_to_serving_seconds": [round(s, 2) for s in sorted(seconds)]}
 
 
-def share_of_link(options, stage, work):
+def with_children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [pid, *map(int, file.read().split())]
+
+
+def beside_nginx(options, stage, work):
     second = os.path.join(work, "second")
     paths = [(f"Packages/{name}", os.path.getsize(os.path.join(second, "Packages", name)))
              for name in sorted(os.listdir(os.path.join(second, "Packages")))[:150]]
     config = os.path.join(work, "nginx.conf")
     fleet.write(config, NGINX.format(work=work, root=second))
     nginx = subprocess.Popen(["ip", "netns", "exec", stage.net.pi_netns, "nginx", "-p", work, "-c", config])
-    servers = {"nginx": (8080, ""), "farboot": (80, "/images/centos7@1804")}
-    shares = {name: [] for name in servers}
+    servers = {"nginx": (8080, "", nginx.pid), "farboot": (80, "/images/centos7@1804", agent_pid(stage))}
+
+    def fetch(clients, seconds):
+        rows = {}
+        for name, (port, prefix, pid) in servers.items():
+            out, _ = load(options, stage, work, paths, clients, seconds, port, prefix, with_children(pid)).communicate()
+            rows[name] = json.loads(out)
+        return rows
     try:
-        for measured in range(LINK_ROUNDS + 1):             # the first round warms the page cache, unshaped
-            if measured == 1:
-                stage.net.sh("shape", "lan", "1gbit")
-            for name, (port, prefix) in servers.items():
-                out, _ = load(options, stage, work, paths, LINK_CLIENTS, LINK_SECONDS, port, prefix).communicate()
-                if measured > 0:
-                    shares[name].append(json.loads(out)["mb_per_second"] * 1e6 / LINK_BYTES_PER_SECOND)
+        fetch(LINK_CLIENTS, LINK_SECONDS)                   # warms the page cache
+        costs = {clients: [fetch(clients, CPU_SECONDS) for _ in range(CPU_ROUNDS)] for clients in CPU_CLIENTS}
+        stage.net.sh("shape", "lan", "1gbit")
+        shaped = [fetch(LINK_CLIENTS, LINK_SECONDS) for _ in range(LINK_ROUNDS)]
     finally:
         nginx.terminate()
         nginx.wait()
-    return {f"share_of_1gbit_{name}": round(statistics.median(values), 4) for name, values in shares.items()}
+    median = lambda values: round(statistics.median(values), 4)  # noqa: E731
+    result = {f"share_of_1gbit_{name}": median(row[name]["mb_per_second"] * 1e6 / LINK_BYTES_PER_SECOND for row in shaped)
+              for name in servers}
+    for clients, rows in costs.items():
+        for key in ("mb_per_cpu_second", "mb_per_second"):
+            result[f"{key}_to_nginx_{clients}"] = median(row["farboot"][key] / row["nginx"][key] for row in rows)
+    result["anonymous_mb_serving_64"] = median(row["farboot"]["anonymous_mb"] for row in costs[64])
+    return result
+
+
+def misses(result):
+    limits = {"peak_rss_mb": (None, 256), "share_of_1gbit_farboot": (0.99, None), "mb_per_cpu_second_to_nginx_8": (1, None),
+              "mb_per_cpu_second_to_nginx_64": (1, None), "anonymous_mb_serving_64": (None, 64)}
+    found = [f"{key} is {result[key]}, wanted {'at least' if low else 'at most'} {low or high}"
+             for key, (low, high) in limits.items()
+             if (low is not None and result[key] < low) or (high is not None and result[key] > high)]
+    if max(result["start_to_serving_seconds"]) > 2:
+        found.append("start to serving took more than 2 s")
+    return found
 
 
 def main():
@@ -145,12 +181,16 @@ def main():
     work = tempfile.mkdtemp(prefix="farboot-agent-bench-", dir="/var/tmp")
     try:
         with Stage(os.path.join(work, "stage"), options.bin) as stage:
+            quiet(stage.agent.config)
             result = {"release_mb": options.megabytes, "clients": options.clients, **stage_and_serve(options, stage, work),
-                      **starts(stage), **share_of_link(options, stage, work)}
+                      **starts(stage), **beside_nginx(options, stage, work)}
         print(json.dumps(result))
+        for miss in misses(result):
+            print(f"missed: {miss}", file=sys.stderr)
+        return 1 if misses(result) else 0
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The HTTP server beside nginx (sendfile): interleaved rounds, medians, ratios taken round by round.
-# Only ratios of one run mean something. usage: http_bench.sh BIN_DIR [ROUNDS] [SECONDS]
+# Only ratios of one run mean something. Status 1: a number of the table was missed.
+# usage: http_bench.sh BIN_DIR [ROUNDS] [SECONDS]
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 rounds=${2:-5} seconds=${3:-2}
@@ -75,6 +76,7 @@ python3 - "$work/results" <<'P'
 import json, statistics, sys
 
 rows = [json.loads(line) for line in open(sys.argv[1])]
+missed = []
 print("clients server   MB/s  ratio  MB/CPU-s ratio   p50 ms  p99 ms ratio  anon MB failures")
 for count in sorted({r["connections"] for r in rows}):
     nginx = {r["round"]: r for r in rows if r["connections"] == count and r["server"] == "nginx"}
@@ -86,4 +88,11 @@ for count in sorted({r["connections"] for r in rows}):
               f" {median('mb_per_cpu_second'):9.0f} {ratio('mb_per_cpu_second'):5.2f}"
               f" {median('p50_ms'):8.1f} {median('p99_ms'):7.1f} {ratio('p99_ms'):5.2f}"
               f" {median('anonymous_mb'):8.1f} {sum(r['failures'] for r in mine):8}")
+        if server == "farboot" and count > 1:
+            missed += [f"{count} clients: {what}" for what, bad in (
+                ("bytes per CPU-second below nginx", ratio("mb_per_cpu_second") < 1),
+                ("p99 above 1.15 x nginx", count == 64 and ratio("p99_ms") > 1.15),
+                ("anonymous RSS above 64 MB", median("anonymous_mb") > 64),
+                ("failed requests", any(r["failures"] for r in mine))) if bad]
+sys.exit("missed: " + "; ".join(missed) if missed else 0)
 P

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # import_bench.sh BIN [ISO]: import of an ISO into a pack store beside sha256sum of the same file, interleaved.
+# Then `farboot image import` of it, for the memory of farboot-controller itself. Status 1: below 60 % or above 300 MB.
 # ROUNDS: how many (3). Without ISO one of MB megabytes (default 4096) is made: a third squashfs, the rest packages. FOLDER: where (default /var/tmp).
 set -euo pipefail
 bin=$(cd "$1" && pwd)
 iso=${2:-}
 mb=${MB:-4096}
 work=$(mktemp -d -p "${FOLDER:-/var/tmp}" farboot-import-XXXXXX)
-trap 'rm -rf "$work"' EXIT
+controller=
+trap '[ -z "$controller" ] || { kill "$controller"; wait "$controller"; } 2>/dev/null; rm -rf "$work"' EXIT
 
 noise() { openssl enc -aes-128-ctr -K "$(printf %s "$1" | md5sum | cut -c1-32)" -iv 0 </dev/zero 2>/dev/null | head -c "$2" || true; }
 
@@ -33,6 +35,7 @@ make_iso() {
 
 seconds() { local TIMEFORMAT=%R; { time "$@" >/dev/null; } 2>&1 | tail -n1; }
 
+slow=0
 size=$(stat -c %s "$iso")
 sha256=$(sha256sum "$iso" | cut -d' ' -f1) # warms the page cache too
 for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
@@ -42,9 +45,27 @@ for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
   echo "round $round: sha256sum $hashed s for $size bytes; import:"
   echo "$imported"
   # shellcheck disable=SC2016
-  awk -v hashed="$hashed" '/^first/ { for (i = 1; i < NF; i++) if ($i == "in") printf "  first import at %.0f %% of the rate of sha256sum\n", 100 * hashed / $(i + 1) }' <<<"$imported"
+  awk -v hashed="$hashed" '/^first/ { for (i = 1; i < NF; i++) if ($i == "in") { share = 100 * hashed / $(i + 1)
+    printf "  first import at %.0f %% of the rate of sha256sum\n", share; exit share < 60 } }' <<<"$imported" ||
+    { slow=1; echo "missed: below 60 %" >&2; }
   rm -rf "$work/store$round"
 done
 mkdir "$work/store4"
 echo "with --sha256:"
 "$bin/bench_import" "$iso" "$work/store4" "$sha256" 2>/dev/null
+rm -rf "$work/store4"
+
+mkdir "$work/state"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+printf 'state_dir = "%s"\nlisten = "127.0.0.1:%s"\nnames = ["127.0.0.1"]\n' "$work/state" "$port" >"$work/controller.toml"
+"$bin/farboot-controller" --config "$work/controller.toml" 2>"$work/controller.log" &
+controller=$!
+until "$bin/farboot" --context "$work/state/operator" status >/dev/null 2>&1; do
+  kill -0 "$controller" || { cat "$work/controller.log" >&2; exit 1; }
+  read -rt 0.2 <> <(:) || true
+done
+imported=$(seconds "$bin/farboot" --context "$work/state/operator" image import "$iso" --name bench --tag 1)
+peak=$(awk '/^VmHWM/ { printf "%d", $2 / 1024 }' "/proc/$controller/status")
+echo "farboot image import: $imported s; farboot-controller's peak RSS $peak MB"
+[ "$peak" -le 300 ] || { echo "missed: more than 300 MB" >&2; exit 1; }
+exit $slow
