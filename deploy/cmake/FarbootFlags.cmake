@@ -5,7 +5,7 @@ target_compile_options(farboot_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wextra-semi -Wformat=2 -fno-strict-aliasing
   $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
-# With CMAKE_UNITY_BUILD (the presets that people wait for) a room is compiled a few files at a time: headers, and
+# With CMAKE_UNITY_BUILD (all presets; clang-tidy alone goes file by file) a room is compiled a few files at a time: headers, and
 # templates such as Asio's coroutines, cost most of a file's time. Every name in a room's unnamed namespaces is then
 # its own. g++ takes what a source file keeps to itself for a header's.
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
