@@ -224,9 +224,9 @@ TEST_F(BlobReaderTest, ReadsBackIntoMemoryWhatWasEvicted) {
   auto window = reader.open(0, bytes.size());
   ASSERT_TRUE(window);
   const BlobSegment& segment = window->front();
-  ASSERT_EQ(::fsync(segment.source.fd), 0);
-  ASSERT_EQ(::posix_fadvise(segment.source.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-  if (is_resident(segment, 0, kChunkBytesMax)) GTEST_SKIP() << "this file system evicts nothing";
+  int tries = 0;  // a busy kernel may hold a page for a moment
+  while (tries < 50 && !evict(segment)) ++tries;
+  if (tries == 50) GTEST_SKIP() << "this file system evicts nothing";
   make_resident(segment, 0);
   EXPECT_TRUE(is_resident(segment, 0, kChunkBytesMax));
 }
