@@ -28,7 +28,7 @@ th{font-weight:600;background:#f4f4f4}td.n,th.n{text-align:right;white-space:now
 
 constexpr std::size_t kTextBytesMax = 300;  ///< of one value shown
 
-std::string text(std::string_view raw) { return escape_html(raw.substr(0, kTextBytesMax)); }
+std::string escaped(std::string_view raw) { return escape_html(raw.substr(0, kTextBytesMax)); }
 
 std::string human_size(std::uint64_t bytes) {
   if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
@@ -50,21 +50,22 @@ void write_release(Out out, const Snapshot& active) {
   const Release& release = active.release;
   fmt::format_to(out, "<h2>Release r{}</h2>\n<p>{}, made {}{}{}</p>\n", release.number,
                  active.digest.short_hex(), to_iso8601(release.created),
-                 release.comment.empty() ? "" : ": ", text(release.comment));
+                 release.comment.empty() ? "" : ": ", escaped(release.comment));
   fmt::format_to(out,
                  "<table><tr><th>Image</th><th>System</th><th>Architecture</th>"
                  "<th class=\"n\">Size</th></tr>\n");
   for (const Image& image : release.images) {
     fmt::format_to(out, "<tr><td>{}@{}</td><td>{} {}</td><td>{}</td><td class=\"n\">{}</td></tr>\n",
-                   text(image.name), text(image.tag), text(image.facts.distro),
-                   text(image.facts.version), text(image.facts.arch), human_size(image.size_bytes));
+                   escaped(image.name), escaped(image.tag), escaped(image.facts.distro),
+                   escaped(image.facts.version), escaped(image.facts.arch),
+                   human_size(image.size_bytes));
   }
   fmt::format_to(out,
                  "</table>\n<h2>Boot entries</h2>\n<table><tr><th>Entry</th><th>Title</th>"
                  "<th>Image</th></tr>\n");
   for (const BootEntry& entry : release.entries) {
-    fmt::format_to(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", text(entry.name),
-                   text(entry.title), text(entry.image));
+    fmt::format_to(out, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(entry.name),
+                   escaped(entry.title), escaped(entry.image));
   }
   fmt::format_to(out, "</table>\n");
 }
@@ -88,8 +89,8 @@ void write_installs(Out out, const SiteStatus& status, WallTime now) {
     fmt::format_to(out,
                    "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td>"
                    "<td>{}</td></tr>\n",
-                   text(row.host), text(row.entry), text(row.state),
-                   row.percent ? std::to_string(*row.percent) : "", text(row.client),
+                   escaped(row.host), escaped(row.entry), escaped(row.state),
+                   row.percent ? std::to_string(*row.percent) : "", escaped(row.client),
                    human_age(now, row.since));
   }
   fmt::format_to(out, "</table>\n");
@@ -116,7 +117,8 @@ std::string escape_html(std::string_view raw) {
 std::string status_page(const SiteStatus& status, const Snapshot* active, WallTime now) {
   std::string page(kHead);
   auto out = std::back_inserter(page);
-  fmt::format_to(out, "<h1>Site {}</h1>\n<p>Agent {}. ", text(status.site), text(status.agent));
+  fmt::format_to(out, "<h1>Site {}</h1>\n<p>Agent {}. ", escaped(status.site),
+                 escaped(status.agent));
   if (status.connected) {
     fmt::format_to(out, "Connected to the controller.</p>\n");
   } else if (status.last_contact.time_since_epoch().count() == 0) {
@@ -127,7 +129,7 @@ std::string status_page(const SiteStatus& status, const Snapshot* active, WallTi
                    human_age(now, status.last_contact));
   }
   for (const std::string& trouble : status.troubles) {
-    fmt::format_to(out, "<p class=\"off\">{}</p>\n", text(trouble));
+    fmt::format_to(out, "<p class=\"off\">{}</p>\n", escaped(trouble));
   }
   write_installs(out, status, now);
   if (active != nullptr) {

@@ -8,7 +8,7 @@ target_compile_options(farboot_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
 # With CMAKE_UNITY_BUILD (all presets; clang-tidy alone goes file by file) a room is compiled a few files at a time: headers, and
 # templates such as Asio's coroutines, cost most of a file's time. Every name in a room's unnamed namespaces is then
 # its own. g++ takes what a source file keeps to itself for a header's.
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 20)
 if(CMAKE_UNITY_BUILD)
   target_compile_options(farboot_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
