@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from farboot_lab import fleet, isolate  # noqa: E402
 from farboot_lab.site import Stage      # noqa: E402
+from farboot_lab.wait import wait_for   # noqa: E402
 
 STARTS = 5
 LINK_CLIENTS, LINK_ROUNDS, LINK_SECONDS = 50, 3, 6
@@ -133,6 +134,7 @@ def beside_nginx(options, stage, work):
     config = os.path.join(work, "nginx.conf")
     fleet.write(config, NGINX.format(work=work, root=second))
     nginx = subprocess.Popen(["ip", "netns", "exec", stage.net.pi_netns, "nginx", "-p", work, "-c", config])
+    wait_for("nginx has its workers", lambda: len(with_children(nginx.pid)) == 3, 20)
     servers = {"nginx": (8080, "", nginx.pid), "farboot": (80, "/images/centos7@1804", agent_pid(stage))}
 
     def fetch(clients, seconds):
