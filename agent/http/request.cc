@@ -13,6 +13,8 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
+constexpr std::size_t kLastChunkBytesMin = 5;  ///< "0", CR LF twice: no chunked body ends in less
+
 using Parser = http::request_parser<http::string_body>;
 
 int status_of(const boost::system::error_code& error) {
@@ -93,6 +95,10 @@ RequestParser::Progress RequestParser::feed(std::string_view input) {
   while (!state_->parser.is_done()) {
     const std::string_view rest = input.substr(progress.used);
     if (rest.empty() || (!state_->parser.got_some() && rest == "\r")) break;
+    // Beast ends the program when it sees the last chunk a second time in fewer bytes than this.
+    if (state_->parser.is_header_done() && state_->parser.chunked() &&
+        rest.size() < kLastChunkBytesMin)
+      break;
     boost::system::error_code error;
     const std::size_t used =
         state_->parser.put(boost::asio::buffer(rest.data(), rest.size()), error);
