@@ -58,6 +58,7 @@ HostSettings host_settings(const AgentConfig& config) {
 HttpLimits http_limits(const AgentConfig& config) {
   HttpLimits limits;
   limits.connections_max = config.http_connections_max;
+  limits.workers = config.http_workers;
   return limits;
 }
 

@@ -55,6 +55,7 @@ KeyTable agent_keys(AgentConfig& c) {
   keys.integer("http_port", c.http_port, kPort, "TCP port of the HTTP server");
   keys.integer("http_connections_max", c.http_connections_max, {16, 65535},
                "HTTP connections served at once; others are told to try again");
+  keys.integer("http_workers", c.http_workers, {1, 64}, "threads that send files");
   keys.byte_size("store_budget_bytes", c.store_budget_bytes, {},
                  "most the content may take on disk; 0: 80 % of the file system");
   keys.byte_size("store_reserve_bytes", c.store_reserve_bytes, {},

@@ -32,6 +32,7 @@ struct AgentConfig {
   std::string http_address = "0.0.0.0";
   std::uint16_t http_port = 80;
   std::uint32_t http_connections_max = 1024;
+  std::uint32_t http_workers = 2;
 
   std::uint64_t store_budget_bytes = 0;   ///< 0: the store's own default
   std::uint64_t store_reserve_bytes = 0;  ///< 0: the store's own default

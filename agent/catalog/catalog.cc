@@ -89,7 +89,7 @@ std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key, const
     auto verified = trusted->verify(DocumentKind::release, *document);
     if (!verified) document = verified.error();
   }
-  auto snapshot = document ? load_snapshot(content_, *document, active_ ? active_.get() : nullptr)
+  auto snapshot = document ? load_snapshot(content_, *document, active().get())
                            : Result<std::shared_ptr<const Snapshot>>(document.error());
   if (snapshot) return *snapshot;
   log::error("catalog.release_unreadable", log::kv("key", key),
@@ -98,19 +98,25 @@ std::shared_ptr<const Snapshot> Catalog::load_stored(std::string_view key, const
 }
 
 Result<void> Catalog::open(const VerifyKey* trusted) {
-  for (const auto& [key, slot] : {std::pair{kActive, &active_}, std::pair{kPrevious, &previous_}}) {
+  for (const auto& [key, slot] :
+       {std::pair{kActive, &Serving::active}, std::pair{kPrevious, &Serving::previous}}) {
     auto entry = state_.get(key);
     if (!entry) return prefix(key, entry.error());
     if (!*entry) continue;
-    *slot = load_stored(key, **entry, trusted);
-    if (*slot == nullptr) ++refused_;
+    auto snapshot = load_stored(key, **entry, trusted);
+    if (snapshot) {
+      remember(*snapshot);
+    } else {
+      ++refused_;
+    }
+    serving_.with([&, slot = slot](Serving& serving) { serving.*slot = std::move(snapshot); });
   }
-  if (!active_ && previous_) {
-    active_ = previous_;
-    log::error("catalog.previous_serves", log::kv("release", active_->release.number));
-  }
-  if (active_) remember(*active_);
-  if (previous_) remember(*previous_);
+  const auto standing_in = serving_.with([](Serving& serving) {
+    if (serving.active) return std::shared_ptr<const Snapshot>();
+    return serving.active = serving.previous;
+  });
+  if (standing_in)
+    log::error("catalog.previous_serves", log::kv("release", standing_in->release.number));
 
   auto pins = state_.scan(kPinPrefix);
   if (!pins) return prefix(kPinPrefix, pins.error());
@@ -174,44 +180,53 @@ void Catalog::publish(std::shared_ptr<const Snapshot> next) {
   if (!next) return;
   std::erase_if(lent_, [](const auto& item) { return item.second.expired(); });
   remember(*next);
-  if (active_ && active_->digest != next->digest) previous_ = active_;
-  active_ = std::move(next);
+  serving_.with([&](Serving& serving) {
+    if (serving.active && serving.active->digest != next->digest) serving.previous = serving.active;
+    serving.active.swap(next);
+  });
 }
 
 CatalogFile Catalog::find_tree(const Digest& manifest, std::string_view path) const {
-  for (const auto* snapshot : {active_.get(), previous_.get()}) {
-    if (snapshot == nullptr || !snapshot->trees.contains(manifest)) continue;
-    return snapshot->find(manifest, path);
-  }
-  for (const auto& [name, pinned] : pins_) {
-    for (const Pinned& pin : pinned) {
-      if (pin.manifest != manifest) continue;
-      const FileEntry* entry = pin.tree->find(path);
-      if (entry == nullptr) return {};
-      return {pin.tree, entry, manifest, pin.modified};
+  const Pinned found = serving_.with([&](const Serving& serving) -> Pinned {
+    for (const auto* snapshot : {serving.active.get(), serving.previous.get()}) {
+      if (snapshot == nullptr) continue;
+      const auto tree = snapshot->trees.find(manifest);
+      if (tree != snapshot->trees.end()) return {manifest, tree->second, snapshot->release.created};
     }
-  }
-  return {};
+    for (const auto& [name, pinned] : serving.pins) {
+      for (const Pinned& pin : pinned) {
+        if (pin.manifest == manifest) return pin;
+      }
+    }
+    return {};
+  });
+  const FileEntry* entry = found.tree ? found.tree->find(path) : nullptr;
+  if (entry == nullptr) return {};
+  return {found.tree, entry, manifest, found.modified};
 }
 
 void Catalog::pin(std::string pin, Digest manifest, std::shared_ptr<const Manifest> tree) {
   if (!tree) return;
-  WallTime modified{};
-  for (const auto* snapshot : {active_.get(), previous_.get()}) {
-    if (snapshot == nullptr || !snapshot->trees.contains(manifest)) continue;
-    modified = snapshot->release.created;
-    break;
-  }
   remember(manifest, tree);
-  auto& pinned = pins_[std::move(pin)];
-  for (const Pinned& one : pinned) {
-    if (one.manifest == manifest) return;
-  }
-  pinned.push_back({manifest, std::move(tree), modified});
+  serving_.with([&](Serving& serving) {
+    WallTime modified{};
+    for (const auto* snapshot : {serving.active.get(), serving.previous.get()}) {
+      if (snapshot == nullptr || !snapshot->trees.contains(manifest)) continue;
+      modified = snapshot->release.created;
+      break;
+    }
+    auto& pinned = serving.pins[std::move(pin)];
+    for (const Pinned& one : pinned) {
+      if (one.manifest == manifest) return;
+    }
+    pinned.push_back({manifest, std::move(tree), modified});
+  });
 }
 
 void Catalog::unpin(std::string_view pin) {
-  if (const auto it = pins_.find(pin); it != pins_.end()) pins_.erase(it);
+  serving_.with([&](Serving& serving) {
+    if (const auto it = serving.pins.find(pin); it != serving.pins.end()) serving.pins.erase(it);
+  });
 }
 
 std::map<Digest, std::shared_ptr<const Manifest>> Catalog::trees_in_use() const {

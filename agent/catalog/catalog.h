@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/guarded.h"
 #include "common/base/result.h"
 #include "common/content/manifest.h"
 #include "common/content/release.h"
@@ -47,8 +48,9 @@ Result<std::shared_ptr<const Snapshot>> load_snapshot(const ContentStore& store,
 std::string pin_key(std::string_view attempt);
 std::string pin_value(const std::vector<Digest>& manifests);
 
-/// The catalog on disk (StateStore keys below) and in memory. Everything is called on the loop,
-/// except where it says "blocks": those on the disk pool or before the loop runs.
+/// The catalog on disk (StateStore keys below) and in memory. active() and find_tree() on any
+/// thread; everything else on the loop, except where it says "blocks": those on the disk pool or
+/// before the loop runs.
 ///
 ///   catalog/active, catalog/previous, catalog/staged   encode_signed() of a release document
 ///   catalog/pin/<attempt>                               hex manifest digests an install under way
@@ -67,8 +69,10 @@ class Catalog {
   /// Releases on the disk that open() did not take: changed, not signed by `trusted`, not readable.
   std::uint64_t refused() const { return refused_; }
 
-  /// What requests use. nullptr: nothing is active yet. Loop only.
-  std::shared_ptr<const Snapshot> active() const { return active_; }
+  /// What requests use. nullptr: nothing is active yet. Thread-safe.
+  std::shared_ptr<const Snapshot> active() const {
+    return serving_.with([](const Serving& serving) { return serving.active; });
+  }
 
   /// Makes `next` active and what was active `previous`, durably (one transaction). Blocks: disk
   /// pool. Then call `publish` on the loop. Activating what is active already is harmless.
@@ -76,7 +80,7 @@ class Catalog {
   void publish(std::shared_ptr<const Snapshot> next);
 
   /// A file in an immutable tree: of the active release, of the previous one, or of a tree pinned
-  /// by an install under way. Loop only.
+  /// by an install under way. Thread-safe.
   CatalogFile find_tree(const Digest& manifest, std::string_view path) const;
 
   /// Keeps `tree` reachable by find_tree() until unpinned; `pin` names the install attempt, which
@@ -102,6 +106,11 @@ class Catalog {
     WallTime modified{};
   };
 
+  struct Serving {
+    std::shared_ptr<const Snapshot> active, previous;
+    std::map<std::string, std::vector<Pinned>, std::less<>> pins;
+  };
+
   std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry,
                                               const VerifyKey* trusted) const;
   void open_pin(const StateEntry& entry);
@@ -111,9 +120,8 @@ class Catalog {
 
   const ContentStore& content_;
   StateStore& state_;
-  std::shared_ptr<const Snapshot> active_, previous_;
+  Guarded<Serving> serving_;  ///< changed on the loop only
   std::uint64_t refused_ = 0;
-  std::map<std::string, std::vector<Pinned>, std::less<>> pins_;
   std::multimap<Digest, std::weak_ptr<const Manifest>> lent_;  ///< all that were ever reachable
 };
 

@@ -1,6 +1,7 @@
 #include "agent/http/connection.h"
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,15 +30,17 @@ std::string base_url(const boost::asio::ip::tcp::endpoint& local) {
 
 }  // namespace
 
-Connection::Connection(HttpServices& services, boost::asio::ip::tcp::socket socket,
-                       std::string client, Admission admission)
+Connection::Connection(HttpServices& services, SiteDesk& desk, boost::asio::ip::tcp::socket socket,
+                       std::string client, Admission admission, Waiting& waiting)
     : services_(services),
+      desk_(desk),
       channel_(std::move(socket), services.clock, services.limits.stall_timeout),
       peer_{std::move(client), {}},
-      admission_(admission) {}
+      admission_(admission),
+      waiting_(waiting) {}
 
 void Connection::give_way() {
-  waiting_since_.reset();
+  waiting_.end();
   channel_.abort();
 }
 
@@ -63,9 +66,9 @@ bool Connection::crawls(SteadyTime now) {
 
 Task<void> Connection::run() {
   while (true) {
-    if (admission_ == Admission::served) waiting_since_ = services_.clock.steady();
+    if (admission_ == Admission::served) waiting_.begin(services_.clock.steady());
     Received received = co_await receive();
-    waiting_since_.reset();
+    waiting_.end();
     if (!received.request) {
       if (received.status != 0) co_await refuse(received.status);
       co_return;
@@ -133,17 +136,18 @@ Task<Connection::Received> Connection::receive() {
 }
 
 /// False: the connection is over.
-Task<bool> Connection::answer(Request request) {
+Task<bool> Connection::answer(Request received) {
+  const auto request = std::make_shared<const Request>(std::move(received));
   const Responder responder(services_);
   Asked asked;
-  auto response = responder.at_once(request, asked);
+  auto response = responder.at_once(*request, asked);
   if (!response) {
     if (peer_.server.empty()) peer_.server = base_url(channel_.local());
-    response = co_await responder.rendered(request, peer_, asked);
+    response = co_await desk_.rendered(request, peer_, asked);
   }
-  if (request.method == Method::head) response->send_body = false;
-  response->close = !request.keep_alive;
-  co_return co_await send(std::move(*response), &request, asked);
+  if (request->method == Method::head) response->send_body = false;
+  response->close = !request->keep_alive;
+  co_return co_await send(std::move(*response), request.get(), asked);
 }
 
 Task<bool> Connection::send(Response response, const Request* request, const Asked& asked) {
@@ -178,7 +182,7 @@ Task<bool> Connection::send_file(Response& response, const Request* request, con
     co_return false;  // short of Content-Length: the client sees it and resumes
   }
   services_.metrics.sent(asked.route.kind, response.file->size_bytes());
-  services_.site.fetched(peer_.client, response.file->file);
+  desk_.fetched(peer_.client, response.file->file);
   co_return true;
 }
 

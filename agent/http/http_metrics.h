@@ -18,7 +18,7 @@ enum class Refusal : std::uint8_t {
   client_connections,  ///< too many of one client
 };
 
-/// Loop only, except that the registry itself is thread-safe. Borrows the registry.
+/// Thread-safe. Borrows the registry.
 class HttpMetrics {
  public:
   explicit HttpMetrics(prometheus::Registry& registry);

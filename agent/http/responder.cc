@@ -67,30 +67,15 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
     return error_response(
         target.error().code == Errc::exhausted ? 414 : http_status(target.error().code));
   }
-  const auto active = services_.catalog.active();
   switch (kind) {
     case RouteKind::none: return error_response(404);
     case RouteKind::tree:
     case RouteKind::image:
     case RouteKind::asset:
     case RouteKind::loader: return file(request, asked.route);
-    case RouteKind::status_page: {
-      Response page = rendered_response(
-          status_page(services_.site.status(), active.get(), services_.clock.wall()));
-      page.content_type = "text/html; charset=utf-8";
-      return page;
-    }
-    case RouteKind::health: {
-      Response health = rendered_response(health_json(services_.site.status(), active.get()));
-      health.content_type = "application/json";
-      return health;
-    }
-    case RouteKind::metrics: {
-      services_.site.count();
-      Response metrics = rendered_response(services_.metrics.text());
-      metrics.content_type = "text/plain; version=0.0.4; charset=utf-8";
-      return metrics;
-    }
+    case RouteKind::status_page:
+    case RouteKind::health:
+    case RouteKind::metrics:
     case RouteKind::first_script:
     case RouteKind::machine_script:
     case RouteKind::kickstart:
@@ -125,7 +110,31 @@ Task<Response> Responder::rendered(const Request& request, const Peer& peer, Ask
       co_return co_await machine_script(request, peer, std::move(asked));
     case RouteKind::kickstart: co_return co_await kickstart(request, peer, std::move(asked));
     case RouteKind::event: co_return co_await event(request, peer, std::move(asked));
-    default: co_return error_response(404);
+    default: co_return page(asked.route.kind);
+  }
+}
+
+Response Responder::page(RouteKind kind) const {
+  const auto active = services_.catalog.active();
+  switch (kind) {
+    case RouteKind::status_page: {
+      Response page = rendered_response(
+          status_page(services_.site.status(), active.get(), services_.clock.wall()));
+      page.content_type = "text/html; charset=utf-8";
+      return page;
+    }
+    case RouteKind::health: {
+      Response health = rendered_response(health_json(services_.site.status(), active.get()));
+      health.content_type = "application/json";
+      return health;
+    }
+    case RouteKind::metrics: {
+      services_.site.count();
+      Response metrics = rendered_response(services_.metrics.text());
+      metrics.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      return metrics;
+    }
+    default: return error_response(404);
   }
 }
 

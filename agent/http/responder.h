@@ -27,13 +27,14 @@ class Responder {
  public:
   explicit Responder(HttpServices& services) : services_(services) {}
 
-  /// Everything that needs nobody else: files, errors, our own pages. nullopt: ask rendered().
+  /// Everything that needs nobody else: files and errors. nullopt: ask rendered().
   std::optional<Response> at_once(const Request& request, Asked& asked) const;
-  /// Scripts, kickstarts and events.
+  /// Scripts, kickstarts, events and our own pages. On the site's loop.
   Task<Response> rendered(const Request& request, const Peer& peer, Asked asked) const;
 
  private:
   Response file(const Request& request, const Route& route) const;
+  Response page(RouteKind kind) const;
   Task<Response> machine_script(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> kickstart(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> event(const Request& request, const Peer& peer, Asked asked) const;

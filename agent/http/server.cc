@@ -3,10 +3,13 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -16,9 +19,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "agent/http/connection.h"
 #include "agent/http/http_metrics.h"
 #include "agent/http/services.h"
+#include "agent/http/worker.h"
 #include "common/base/log.h"
 
 namespace farboot {
@@ -54,46 +57,64 @@ asio::ip::address address_of(const sockaddr_storage& from) {
 
 }  // namespace
 
-/// Lives until the server and its last connection are gone.
-struct HttpServer::State : std::enable_shared_from_this<State> {
+/// Lives until the server and its last connection are gone. On the site's loop.
+struct HttpServer::State final : SeatBook, std::enable_shared_from_this<State> {
   State(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog, SiteHandlers& site,
         const Clock& clock, prometheus::Registry& registry, const HttpLimits& limits)
-      : metrics(registry),
-        services{loop, disk, store, catalog, site, clock, metrics, limits, {}, {}, HttpLines()},
-        ticker(loop) {}
+      : metrics(registry), services{loop,    disk,   store, catalog, site,        clock,
+                                    metrics, limits, {},    {},      HttpLines(), {}} {}
+
+  void left(const std::shared_ptr<Seat>& seat) override;
+  bool scarce() const override { return served * 4 >= services.limits.connections_max * 3; }
 
   static Task<void> accept_all(std::shared_ptr<State> self, std::size_t index);
-  static Task<void> serve(std::shared_ptr<State> self, Tcp::socket socket, asio::ip::address client,
-                          Admission admission);
-  static Task<void> watch_deadlines(std::shared_ptr<State> self);
-  Admission admit(const asio::ip::address& client);
-  bool make_room();
-  bool scarce() const { return served * 4 >= services.limits.connections_max * 3; }
   /// False: nothing more to accept now.
   Task<bool> accept_one(Tcp::acceptor& acceptor);
+  void take_in(int fd, const sockaddr_storage& from);
+  Admission admit(const asio::ip::address& client);
+  bool make_room();
+  void start_workers();
+  Worker& idlest();
 
   HttpMetrics metrics;
   HttpServices services;
+  std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::unique_ptr<Tcp::acceptor>> acceptors;
-  asio::steady_timer ticker;
-  bool watching = false;
   bool stopped = false;
-  std::unordered_set<Connection*> open;
+  std::unordered_set<std::shared_ptr<Seat>> seats;
   std::map<asio::ip::address, std::size_t> by_client;
-  std::size_t served = 0;
+  std::atomic<std::size_t> served = 0;
   std::size_t refused = 0;
 };
 
-/// Ends the connection that waits longest for its client's next request, or the rest of it.
+void HttpServer::State::start_workers() {
+  if (!workers.empty()) return;
+  for (std::size_t i = 0; i < std::max<std::size_t>(services.limits.workers, 1); ++i) {
+    workers.push_back(std::make_unique<Worker>(services));
+    workers.back()->start(shared_from_this());
+  }
+}
+
+Worker& HttpServer::State::idlest() {
+  return **std::min_element(workers.begin(), workers.end(),
+                            [](const auto& a, const auto& b) { return a->seats < b->seats; });
+}
+
+/// Asks the connection that waits longest for its client's next request, or the rest of it, to go.
+/// Should that request come at this very moment, there is one connection too many.
 bool HttpServer::State::make_room() {
-  Connection* oldest = nullptr;
-  for (Connection* connection : open) {
-    const auto since = connection->waiting_since();
-    if (since && (oldest == nullptr || *since < *oldest->waiting_since())) oldest = connection;
+  Seat* oldest = nullptr;
+  std::optional<Waiting::Since> oldest_since;
+  for (const auto& seat : seats) {
+    const auto since = seat->waiting.since();
+    if (!since || seat->asked_away == since) continue;
+    if (oldest_since && *oldest_since <= *since) continue;
+    oldest = seat.get();
+    oldest_since = since;
   }
   if (oldest == nullptr) return false;
-  oldest->give_way();
-  metrics.displaced();
+  oldest->asked_away = oldest_since;
+  oldest->worker->give_way(oldest->shared_from_this(), *oldest_since);
   return true;
 }
 
@@ -110,31 +131,44 @@ Admission HttpServer::State::admit(const asio::ip::address& client) {
   return Admission::served;
 }
 
-Task<void> HttpServer::State::serve(std::shared_ptr<State> self, Tcp::socket socket,
-                                    asio::ip::address client, Admission admission) {
-  Connection connection(self->services, std::move(socket), client.to_string(), admission);
-  struct Registered {
-    State& state;
-    Connection& connection;
-    const asio::ip::address& client;
-    Admission admission;
-    ~Registered() {
-      state.open.erase(&connection);
-      if (admission == Admission::refused) {
-        --state.refused;
-      } else {
-        --state.served;
-        const auto count = state.by_client.find(client);
-        if (--count->second == 0) state.by_client.erase(count);
-      }
-      state.metrics.connections(state.open.size());
-    }
-  };
-  Registered registered{*self, connection, client, admission};
-  self->open.insert(&connection);
-  self->metrics.connections(self->open.size());
-  if (self->stopped) co_return;
-  co_await connection.run();
+void HttpServer::State::left(const std::shared_ptr<Seat>& seat) {
+  seats.erase(seat);
+  --seat->worker->seats;
+  if (seat->admission == Admission::refused) {
+    --refused;
+  } else {
+    --served;
+    const auto count = by_client.find(seat->client);
+    if (--count->second == 0) by_client.erase(count);
+  }
+  metrics.connections(seats.size());
+  seat->work.reset();
+}
+
+void HttpServer::State::take_in(int fd, const sockaddr_storage& from) {
+  const auto seat = std::make_shared<Seat>();
+  seat->worker = &idlest();
+  Tcp::socket socket(seat->worker->loop());
+  boost::system::error_code error;
+  socket.assign(from.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), fd, error);
+  if (error) {
+    ::close(fd);
+    return;
+  }
+  seat->client = address_of(from);
+  seat->admission = admit(seat->client);
+  if (seat->admission == Admission::refused) {
+    if (refused >= services.limits.refusals_max) return;  // closes it
+    ++refused;
+  } else {
+    ++served;
+    ++by_client[seat->client];
+  }
+  seat->work.emplace(services.loop.get_executor());
+  ++seat->worker->seats;
+  seats.insert(seat);
+  metrics.connections(seats.size());
+  seat->worker->adopt(shared_from_this(), seat, std::move(socket));
 }
 
 Task<bool> HttpServer::State::accept_one(Tcp::acceptor& acceptor) {
@@ -153,24 +187,7 @@ Task<bool> HttpServer::State::accept_one(Tcp::acceptor& acceptor) {
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     co_return false;
   }
-  Tcp::socket socket(services.loop);
-  boost::system::error_code error;
-  socket.assign(from.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), fd, error);
-  if (error) {
-    ::close(fd);
-    co_return true;
-  }
-  const asio::ip::address client = address_of(from);
-  const Admission admission = admit(client);
-  if (admission == Admission::refused) {
-    if (refused >= services.limits.refusals_max) co_return true;  // closes it
-    ++refused;
-  } else {
-    ++served;
-    ++by_client[client];
-  }
-  spawn(services.loop, "http.connection",
-        serve(shared_from_this(), std::move(socket), client, admission));
+  take_in(fd, from);
   co_return true;
 }
 
@@ -183,22 +200,7 @@ Task<void> HttpServer::State::accept_all(std::shared_ptr<State> self, std::size_
     while (!self->stopped) {
       const bool more = co_await self->accept_one(acceptor);
       if (!more) break;
-      // A new connection may be answered before spawn() returns: those that wait have their turn
-      // before the next, or none of them would be seen to be idle.
       co_await asio::post(self->services.loop, asio::use_awaitable);
-    }
-  }
-}
-
-Task<void> HttpServer::State::watch_deadlines(std::shared_ptr<State> self) {
-  while (!self->stopped) {
-    self->ticker.expires_after(self->services.limits.tick);
-    boost::system::error_code ignored;
-    co_await self->ticker.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    const SteadyTime now = self->services.clock.steady();
-    for (Connection* connection : self->open) {
-      const bool slow = self->scarce() && connection->crawls(now);
-      if (slow || connection->channel().overdue(now)) connection->channel().expire();
     }
   }
 }
@@ -211,7 +213,10 @@ HttpServer::HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Ca
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-HttpServer::~HttpServer() { stop(); }
+HttpServer::~HttpServer() {
+  stop();
+  for (const auto& worker : state_->workers) worker->join();
+}
 
 Result<std::uint16_t> HttpServer::listen(const std::string& address, std::uint16_t port) {
   boost::system::error_code error;
@@ -231,12 +236,10 @@ Result<std::uint16_t> HttpServer::listen(const std::string& address, std::uint16
                 error.message());
   }
   const std::uint16_t bound = acceptor->local_endpoint().port();
+  state_->start_workers();
   state_->acceptors.push_back(std::move(acceptor));
   spawn(state_->services.loop, "http.accept",
         State::accept_all(state_, state_->acceptors.size() - 1));
-  if (!std::exchange(state_->watching, true)) {
-    spawn(state_->services.loop, "http.deadlines", State::watch_deadlines(state_));
-  }
   log::info("http.listening", log::kv("address", address), log::kv("port", bound));
   return bound;
 }
@@ -245,10 +248,9 @@ void HttpServer::stop() {
   if (std::exchange(state_->stopped, true)) return;
   boost::system::error_code ignored;
   for (const auto& acceptor : state_->acceptors) acceptor->close(ignored);
-  state_->ticker.cancel();
-  for (Connection* connection : state_->open) connection->channel().abort();
+  for (const auto& worker : state_->workers) worker->stop();
 }
 
-std::size_t HttpServer::connections() const { return state_->open.size(); }
+std::size_t HttpServer::connections() const { return state_->seats.size(); }
 
 }  // namespace farboot

@@ -20,6 +20,8 @@ class Registry;
 namespace farboot {
 
 struct HttpLimits {
+  /// Threads that send; at least one. Two fill 10 Gbit/s, and the site's loop has none of it to do.
+  std::size_t workers = 2;
   /// Served at once. Beyond it, whoever has been waiting longest between two requests gives way.
   std::size_t connections_max = 1024;
   std::size_t connections_per_client_max = 64;  ///< by address
@@ -36,13 +38,15 @@ struct HttpLimits {
   Milliseconds tick{1'000};            ///< how often deadlines are looked at
 };
 
-/// Everything on the loop. What it borrows outlives it, and outlives the loop's last run.
+/// Called on the loop; that is where connections are let in and `site` is asked. They live on the
+/// workers' threads. What it borrows outlives it, and outlives the loop's last run.
 class HttpServer {
  public:
   HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog,
              SiteHandlers& site, const Clock& clock, prometheus::Registry& registry,
              const HttpLimits& limits = {});
-  /// stop(). Connections end on the loop by themselves, on its next run.
+  /// stop(), and waits for the workers' threads. Requires a disk pool that runs, or did all it had
+  /// to.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -52,10 +56,11 @@ class HttpServer {
   /// internal.
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
 
-  /// Takes no more connections and cuts those there are. The loop runs out of our work soon after.
+  /// Takes no more connections and cuts those there are. The loop has work until it has heard of
+  /// the last one's end.
   void stop();
 
-  std::size_t connections() const;
+  std::size_t connections() const;  ///< loop only
 
  private:
   struct State;

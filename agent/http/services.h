@@ -1,4 +1,4 @@
-// What every connection of the HTTP server shares. All of it outlives the connections.
+// What the HTTP server's connections share. All of it outlives them.
 #pragma once
 
 #include <string>
@@ -28,6 +28,7 @@ struct HttpLines {
   LogLimit accept_failed{10, Seconds(10)};
 };
 
+/// One for each loop: the site's, and each worker's. `site` is only asked on the site's.
 struct HttpServices {
   Loop& loop;
   DiskPool& disk;

@@ -188,14 +188,18 @@ Result<std::vector<ChunkRef>> Transfer::lacking(const std::vector<ChunkRef>& clo
 
 Result<std::vector<Digest>> Transfer::read_back(const std::vector<ChunkRef>& closure) {
   watch_.at(SyncStep::ready, total_bytes_, total_bytes_);
-  std::vector<Digest> rotten;
+  std::vector<Digest> rotten, ids;
+  std::uint64_t bytes = 0;
   for (const ChunkRef& chunk : closure) {
+    ids.push_back(chunk.id);
+    bytes += chunk.size_bytes;
+    if (bytes < kReadBackBytes && &chunk != &closure.back()) continue;
     if (!watch_.wanted()) return not_wanted();
-    auto verified = store_.verify(chunk.id);
-    if (verified) continue;
-    const Errc code = verified.error().code;
-    if (code != Errc::corrupt && code != Errc::not_found) return verified.error();
-    rotten.push_back(chunk.id);
+    auto bad = store_.verify_all(ids);
+    if (!bad) return bad.error();
+    rotten.insert(rotten.end(), bad->begin(), bad->end());
+    ids.clear();
+    bytes = 0;
   }
   return rotten;
 }

@@ -55,6 +55,18 @@ Result<LoadedManifest> load(const ContentStore& store, const Digest& digest) {
 
 }  // namespace
 
+Result<std::vector<Digest>> ContentStore::verify_all(std::span<const Digest> ids) {
+  std::vector<Digest> bad;
+  for (const Digest& id : ids) {
+    auto right = verify(id);
+    if (right) continue;
+    const Errc code = right.error().code;
+    if (code != Errc::corrupt && code != Errc::not_found) return right.error();
+    bad.push_back(id);
+  }
+  return bad;
+}
+
 Result<Digest> put_manifest(ContentStore& store, const Manifest& manifest) {
   auto stored = to_stored(manifest);
   if (!stored) return stored.error();

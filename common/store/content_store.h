@@ -79,6 +79,10 @@ class ContentStore {
   /// Reads the chunk back from the disk (not from what was remembered) and hashes it.
   /// Errors: not_found, corrupt (quarantined).
   virtual Result<void> verify(const Digest& id) = 0;
+  /// The same of many, in the order in which they lie on the disk. Returns those that are not held
+  /// or were not right (quarantined), in the order given. Errors: of the first that could not be
+  /// asked for another reason.
+  virtual Result<std::vector<Digest>> verify_all(std::span<const Digest> ids);
 
   /// Frees every chunk for which `keep` is false, in small steps: index entry deleted durably
   /// first, then the bytes are punched once no ChunkSource holds them. Returns bytes freed. Chunks

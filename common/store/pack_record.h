@@ -3,7 +3,9 @@
 //   offset 0            header, one block (kPackBlockBytes)
 //   then batches, each beginning at a block boundary: no write ever touches a block of the disk
 //   that holds what an earlier batch was acknowledged for
-//   a batch is records: 64 bytes of header, payload, zeros up to the next multiple of 64
+//   a batch is records: 64 bytes of header, payload, zeros up to the next multiple of 64; before
+//   the header of a large one zeros, so that its payload begins with a page: what sendfile(2) takes
+//   is whole pages then, and packets are full
 //
 // Records carry length and digest, so a lost index is rebuilt by one scan. Holes are where freed
 // chunks were.
@@ -24,14 +26,29 @@ namespace farboot {
 inline constexpr std::uint64_t kPackBlockBytes = 4096;
 inline constexpr std::size_t kRecordAlign = 64;
 inline constexpr std::size_t kRecordHeaderBytes = 64;
+/// From here on a payload begins with a block; half a block is lost on average.
+inline constexpr std::uint32_t kAlignedPayloadBytesMin = 256 * 1024;
 inline constexpr std::uint32_t kPackFormat = 1;  // on disk: never reuse a number
 
 inline constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t step) {
   return (value + step - 1) / step * step;
 }
-/// What a payload of `size_bytes` takes in a pack, its header included.
+/// What a payload of `size_bytes` takes in a pack, its header included, but not zeros before that.
 inline constexpr std::uint64_t record_bytes(std::uint32_t size_bytes) {
   return align_up(kRecordHeaderBytes + std::uint64_t{size_bytes}, kRecordAlign);
+}
+/// Where the record of such a payload begins, at `offset` (a multiple of kRecordAlign) or behind.
+inline constexpr std::uint64_t record_begin(std::uint64_t offset, std::uint32_t size_bytes) {
+  if (size_bytes < kAlignedPayloadBytesMin) return offset;
+  return align_up(offset + kRecordHeaderBytes, kPackBlockBytes) - kRecordHeaderBytes;
+}
+inline constexpr std::uint64_t record_end(std::uint64_t offset, std::uint32_t size_bytes) {
+  return record_begin(offset, size_bytes) + record_bytes(size_bytes);
+}
+
+/// The most that a payload can take, wherever its record begins.
+inline constexpr std::uint64_t record_room(std::uint32_t size_bytes) {
+  return record_bytes(size_bytes) + (size_bytes < kAlignedPayloadBytesMin ? 0 : kPackBlockBytes);
 }
 
 struct RecordHeader {

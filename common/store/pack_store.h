@@ -52,6 +52,7 @@ class PackStore final : public ContentStore {
   std::optional<ChunkSource> open_at_once(const Digest& id) const override;
   bool checked(const Digest& id) const override;
   Result<void> verify(const Digest& id) override;
+  Result<std::vector<Digest>> verify_all(std::span<const Digest> ids) override;
   Result<std::uint64_t> sweep(const std::function<bool(const Digest&)>& keep) override;
   Result<StoreUsage> usage() const override;
 
@@ -71,6 +72,7 @@ class PackStore final : public ContentStore {
   };
   Result<Found> find(const Digest& id) const;
   Result<void> check(const Digest& id, const Found& found) const;
+  Result<void> drop_cached_inline();
   void remember(const Digest& id, const ChunkPlace& place) const;
   Error quarantine(const Digest& id, const ChunkPlace& place, std::string why) const;
 

@@ -12,7 +12,7 @@ namespace {
 
 /// What a chunk costs in the database beside its payload, with room to spare.
 constexpr std::uint64_t kIndexBytesPerChunk = 256;
-constexpr std::array<std::uint8_t, kRecordAlign> kPadding{};
+constexpr std::array<std::uint8_t, kPackBlockBytes> kZeros{};
 
 std::uint64_t available_bytes(const std::string& folder) {
   auto space = free_space(folder);
@@ -67,7 +67,7 @@ Result<void> PackWriter::put(std::span<const ContentStore::Chunk> chunks) {
   for (const auto* chunk : *fresh) {
     const bool fits_inline = chunk->bytes.size() <= kInlineBytesMax;
     (fits_inline ? small : large).push_back(chunk);
-    wanted += record_bytes(static_cast<std::uint32_t>(chunk->bytes.size())) + kIndexBytesPerChunk;
+    wanted += record_room(static_cast<std::uint32_t>(chunk->bytes.size())) + kIndexBytesPerChunk;
     indexed += kIndexBytesPerChunk + (fits_inline ? chunk->bytes.size() : 0);
   }
   if (auto ok = check_room(wanted); !ok) return ok.error();
@@ -107,14 +107,14 @@ Result<void> PackWriter::check_room(std::uint64_t wanted) {
 
 /// The pack that the next batch goes to, its end moved to the next block: no write touches a block
 /// that holds acknowledged bytes.
-Result<PackWriter::Touched> PackWriter::pack_for(std::uint64_t first_record_bytes) {
+Result<PackWriter::Touched> PackWriter::pack_for(std::uint32_t first_size_bytes) {
   Touched touched;
   if (current_ != 0) {
     touched.pack = current_;
     touched.row = rows_[current_];
     touched.end_before = touched.row.end;
     touched.row.end = align_up(touched.row.end, kPackBlockBytes);
-    if (touched.row.end + first_record_bytes <= limits_.pack_bytes_max) {
+    if (record_end(touched.row.end, first_size_bytes) <= limits_.pack_bytes_max) {
       auto file = folder_.file(current_);
       if (!file) return file.error();
       touched.file = *file;
@@ -146,27 +146,29 @@ Result<void> PackWriter::append(const Fresh& large, std::vector<ChunkPlace>& pla
     const auto size_of = [&](std::size_t i) {
       return static_cast<std::uint32_t>(large[i]->bytes.size());
     };
-    auto target = pack_for(record_bytes(size_of(next)));
+    auto target = pack_for(size_of(next));
     if (!target) return target.error();
     PackRow& row = target->row;
     const std::uint64_t begin = row.end;
     std::vector<ByteView> parts;
     do {
       const ContentStore::Chunk& chunk = *large[next];
+      const std::uint64_t record = record_begin(row.end, size_of(next));
+      const std::uint64_t payload = record + kRecordHeaderBytes;
+      const std::uint64_t end = record_end(row.end, size_of(next));
       headers[next] = encode_record({.id = chunk.id, .size_bytes = size_of(next)});
+      parts.push_back(ByteView(kZeros).first(record - row.end));
       parts.push_back(headers[next]);
       parts.push_back(chunk.bytes);
-      const std::size_t used = kRecordHeaderBytes + chunk.bytes.size();
-      parts.push_back(ByteView(kPadding).first(record_bytes(size_of(next)) - used));
+      parts.push_back(ByteView(kZeros).first(end - payload - chunk.bytes.size()));
       places.push_back({.pack = target->pack,
-                        .offset = static_cast<std::uint32_t>(row.end + kRecordHeaderBytes),
+                        .offset = static_cast<std::uint32_t>(payload),
                         .size_bytes = size_of(next)});
-      row.end += record_bytes(size_of(next));
+      row.end = end;
       ++row.chunks;
       row.payload_bytes += chunk.bytes.size();
       ++next;
-    } while (next < large.size() &&
-             row.end + record_bytes(size_of(next)) <= limits_.pack_bytes_max);
+    } while (next < large.size() && record_end(row.end, size_of(next)) <= limits_.pack_bytes_max);
     touched.push_back(*target);
     if (next < large.size()) current_ = 0;  // full: the rest of the batch begins another
     if (auto ok = target->file->write(begin, parts); !ok) return ok.error();

@@ -83,7 +83,7 @@ class PackWriter {
   Result<void> check_room(std::uint64_t wanted);
   /// What stays free of the file system.
   std::uint64_t reserve_bytes() const;
-  Result<Touched> pack_for(std::uint64_t first_record_bytes);
+  Result<Touched> pack_for(std::uint32_t first_size_bytes);
   Result<void> append(const Fresh& large, std::vector<ChunkPlace>& places,
                       std::vector<Touched>& touched);
   void undo(const std::vector<Touched>& touched);

@@ -16,6 +16,8 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <prometheus/registry.h>
@@ -68,35 +70,62 @@ Result<Store> open_store(const std::string& folder) {
   return store;
 }
 
-Result<FileEntry> keep_file(ContentStore& store, const fs::path& from, std::string path) {
-  FileEntry entry;
-  entry.path = std::move(path);
-  std::ifstream in(from, std::ios::binary);
-  Bytes block(kChunkBytesMax);
-  Sha256 whole;
-  while (in) {
-    in.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(block.size()));
-    const ByteView chunk = ByteView(block).first(static_cast<std::size_t>(in.gcount()));
-    if (chunk.empty()) break;
-    whole.update(chunk);
-    const Digest id = sha256(chunk);
-    auto kept = store.put(id, chunk);
-    if (!kept) return kept.error();
-    entry.chunks.push_back({id, static_cast<std::uint32_t>(chunk.size())});
-    entry.size_bytes += chunk.size();
+/// What an agent puts at once.
+constexpr std::uint64_t kBatchBytes = 4u << 20;
+
+/// Keeps chunks as an agent does: in batches.
+class Keeper {
+ public:
+  explicit Keeper(ContentStore& store) : store_(store) {}
+
+  Result<FileEntry> file(const fs::path& from, std::string path) {
+    FileEntry entry;
+    entry.path = std::move(path);
+    std::ifstream in(from, std::ios::binary);
+    Sha256 whole;
+    while (in) {
+      Bytes block(kChunkBytesMax);
+      in.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(block.size()));
+      block.resize(static_cast<std::size_t>(in.gcount()));
+      if (block.empty()) break;
+      const Digest id = sha256(block);
+      whole.update(block);
+      entry.chunks.push_back({id, static_cast<std::uint32_t>(block.size())});
+      entry.size_bytes += block.size();
+      held_bytes_ += block.size();
+      held_.emplace_back(id, std::move(block));
+      if (held_bytes_ < kBatchBytes) continue;
+      if (auto kept = put(); !kept) return kept.error();
+    }
+    entry.sha256 = whole.finish();
+    return entry;
   }
-  entry.sha256 = whole.finish();
-  return entry;
-}
+
+  Result<void> put() {
+    std::vector<ContentStore::Chunk> batch;
+    for (const auto& [id, bytes] : held_) batch.push_back({id, bytes});
+    auto kept = store_.put(batch);
+    held_.clear();
+    held_bytes_ = 0;
+    return kept;
+  }
+
+ private:
+  ContentStore& store_;
+  std::vector<std::pair<Digest, Bytes>> held_;
+  std::uint64_t held_bytes_ = 0;
+};
 
 Result<void> keep_release(Store& store, const fs::path& folder) {
   Manifest manifest;
+  Keeper keeper(*store.chunks);
   for (const auto& item : fs::recursive_directory_iterator(folder)) {
     if (!item.is_regular_file()) continue;
-    auto entry = keep_file(*store.chunks, item.path(), fs::relative(item.path(), folder).string());
+    auto entry = keeper.file(item.path(), fs::relative(item.path(), folder).string());
     if (!entry) return entry.error();
     manifest.files.push_back(std::move(*entry));
   }
+  if (auto kept = keeper.put(); !kept) return kept.error();
   std::sort(manifest.files.begin(), manifest.files.end(),
             [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
   auto digest = put_manifest(*store.chunks, manifest);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "common/store/memory_state.h"
 #include "common/store/memory_store.h"
 #include "tests/support/site_content.h"
@@ -30,14 +32,15 @@ class CatalogTest : public ::testing::Test {
     catalog.publish(*snapshot);
     return *snapshot;
   }
-  Catalog reopened() {
-    Catalog catalog(store_, state_);
+  Catalog& reopened() {
+    Catalog& catalog = opened_.emplace_back(store_, state_);
     EXPECT_TRUE(catalog.open(nullptr));
     return catalog;
   }
 
   MemoryStore store_;
   MemoryState state_;
+  std::deque<Catalog> opened_;
 };
 
 TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
@@ -46,7 +49,7 @@ TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
   made.number = 1;
   made.images.push_back(sample_image("centos7", "t1", tree(1)));
   SignedDocument document = key.sign(DocumentKind::release, encode_release(made));
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   activate(catalog, document);
   const VerifyKey trusted = key.verify_key();
   {
@@ -67,17 +70,17 @@ TEST_F(CatalogTest, ServesNothingThatItsFleetDidNotSign) {
 }
 
 TEST_F(CatalogTest, HasNothingToServeBeforeTheFirstRelease) {
-  const Catalog catalog = reopened();
+  const Catalog& catalog = reopened();
   EXPECT_EQ(catalog.active(), nullptr);
   EXPECT_EQ(catalog.find_tree(tree(1), "file").entry, nullptr);
 }
 
 TEST_F(CatalogTest, ServesAfterARestartWhatWasActive) {
-  Catalog before = reopened();
+  Catalog& before = reopened();
   activate(before, release(1));
   activate(before, release(2));
 
-  const Catalog after = reopened();
+  const Catalog& after = reopened();
   ASSERT_NE(after.active(), nullptr);
   EXPECT_EQ(after.active()->release.number, 2u);
   EXPECT_NE(after.find_tree(tree(1), "file").entry, nullptr) << "previous";
@@ -85,7 +88,7 @@ TEST_F(CatalogTest, ServesAfterARestartWhatWasActive) {
 }
 
 TEST_F(CatalogTest, KeepsOnlyActiveAndPreviousReachable) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   for (std::uint64_t number = 1; number <= 3; ++number) activate(catalog, release(number));
   EXPECT_EQ(catalog.find_tree(tree(1), "file").entry, nullptr);
   EXPECT_NE(catalog.find_tree(tree(2), "file").entry, nullptr);
@@ -95,7 +98,7 @@ TEST_F(CatalogTest, KeepsOnlyActiveAndPreviousReachable) {
 }
 
 TEST_F(CatalogTest, ActivatingTwiceKeepsThePreviousRelease) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   activate(catalog, release(1));
   activate(catalog, release(2));
   activate(catalog, release(2));
@@ -107,7 +110,7 @@ TEST_F(CatalogTest, ActivatingTwiceKeepsThePreviousRelease) {
 }
 
 TEST_F(CatalogTest, ActivatingTakesAReleaseOffTheStage) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   ASSERT_TRUE(catalog.commit_staged(release(1)));
   auto staged = catalog.stored();
   ASSERT_TRUE(staged);
@@ -123,14 +126,14 @@ TEST_F(CatalogTest, ActivatingTakesAReleaseOffTheStage) {
 }
 
 TEST_F(CatalogTest, PublishesNothingUntilToldTo) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   activate(catalog, release(1));
   ASSERT_TRUE(catalog.commit_active(release(2)));
   EXPECT_EQ(catalog.active()->release.number, 1u);
 }
 
 TEST_F(CatalogTest, FindsPinnedTreesUntilUnpinned) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   const auto first = activate(catalog, release(1));
   catalog.pin("attempt", tree(1), first->trees.at(tree(1)));
   activate(catalog, release(2));
@@ -142,12 +145,12 @@ TEST_F(CatalogTest, FindsPinnedTreesUntilUnpinned) {
 
 TEST_F(CatalogTest, FindsPinnedTreesAfterARestart) {
   {
-    Catalog catalog = reopened();
+    Catalog& catalog = reopened();
     for (std::uint64_t number = 1; number <= 4; ++number) activate(catalog, release(number));
   }
   ASSERT_TRUE(state_.put(pin_key("attempt"), pin_value({tree(1), tree(2)})));
   ASSERT_TRUE(state_.put(pin_key("broken"), "no digest\n" + sha256(as_bytes("absent")).hex()));
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   EXPECT_NE(catalog.find_tree(tree(1), "file").entry, nullptr);
   EXPECT_NE(catalog.find_tree(tree(2), "file").entry, nullptr);
   EXPECT_EQ(catalog.find_tree(tree(2), "other").entry, nullptr);
@@ -156,7 +159,7 @@ TEST_F(CatalogTest, FindsPinnedTreesAfterARestart) {
 }
 
 TEST_F(CatalogTest, NamesTheTreesThatATransferBeganWith) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   const auto old = activate(catalog, release(1));
   CatalogFile transfer = catalog.find_tree(tree(1), "file");
   const Digest first = transfer.manifest;
@@ -167,7 +170,7 @@ TEST_F(CatalogTest, NamesTheTreesThatATransferBeganWith) {
 }
 
 TEST_F(CatalogTest, ForgetsTreesThatNobodyUses) {
-  Catalog catalog = reopened();
+  Catalog& catalog = reopened();
   for (std::uint64_t number = 1; number <= 3; ++number) activate(catalog, release(number));
   EXPECT_FALSE(catalog.trees_in_use().contains(tree(1)));
   EXPECT_TRUE(catalog.trees_in_use().contains(tree(2)));
@@ -176,12 +179,12 @@ TEST_F(CatalogTest, ForgetsTreesThatNobodyUses) {
 
 TEST_F(CatalogTest, ServesThePreviousReleaseWhenTheActiveOneCannotBeRead) {
   {
-    Catalog catalog = reopened();
+    Catalog& catalog = reopened();
     activate(catalog, release(1));
     activate(catalog, release(2));
   }
   ASSERT_TRUE(store_.rot(tree(2)));
-  const Catalog catalog = reopened();
+  const Catalog& catalog = reopened();
   ASSERT_NE(catalog.active(), nullptr);
   EXPECT_EQ(catalog.active()->release.number, 1u);
 }

@@ -59,6 +59,26 @@ TYPED_TEST(ContentStoreContract, GivesBackWhatWasPut) {
   }
 }
 
+TYPED_TEST(ContentStoreContract, ReadsManyBackAndNamesThoseThatAreBad) {
+  std::vector<Digest> ids, bad;
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    ids.push_back(this->put(i % 3 == 0 ? kSmall : i % 3 == 1 ? kLarge : kChunkBytesMax, 200 + i));
+  }
+  std::reverse(ids.begin(), ids.end());  // not as they lie on the disk
+  EXPECT_TRUE(this->store().verify_all(ids)->empty());
+  EXPECT_TRUE(this->store().verify_all({})->empty());
+  for (const std::size_t i : {2u, 3u, 7u}) {
+    this->harness_->rot(ids[i]);
+    bad.push_back(ids[i]);
+  }
+  ids.push_back(sha256(as_bytes("never")));
+  bad.push_back(ids.back());
+  auto found = this->store().verify_all(ids);
+  ASSERT_TRUE(found) << found.error().what;
+  EXPECT_EQ(*found, bad);
+  EXPECT_EQ(this->store().missing(ids)->size(), bad.size()) << "what is bad is held no more";
+}
+
 TYPED_TEST(ContentStoreContract, DoesNotKnowWhatWasNeverPut) {
   const Digest id = sha256(as_bytes("never"));
   EXPECT_EQ(this->store().get(id).error().code, Errc::not_found);
