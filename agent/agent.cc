@@ -257,6 +257,7 @@ void Agent::Parts::stop() {
 /// Connections and transfers that were cut off unwind while all they use is still there.
 void Agent::Parts::drain() {
   const SteadyTime end = clock.steady() + kDrainMax;
+  http.join();
   loop.restart();
   while (http.connections() + tftp.sessions() > 0 && clock.steady() < end) {
     if (loop.run_one_for(kDrainMax) == 0) break;
@@ -267,6 +268,7 @@ Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Agent::~Agent() {
   parts_->link.stop();
+  parts_->http.join();
   parts_->disk.join();
   parts_->bell.tell({});
 }

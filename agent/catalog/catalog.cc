@@ -180,8 +180,10 @@ void Catalog::publish(std::shared_ptr<const Snapshot> next) {
   if (!next) return;
   std::erase_if(lent_, [](const auto& item) { return item.second.expired(); });
   remember(*next);
+  std::shared_ptr<const Snapshot> gone;  // goes outside the lock: with it may go whole trees
   serving_.with([&](Serving& serving) {
-    if (serving.active && serving.active->digest != next->digest) serving.previous = serving.active;
+    if (serving.active && serving.active->digest != next->digest)
+      gone = std::exchange(serving.previous, serving.active);
     serving.active.swap(next);
   });
 }
@@ -224,8 +226,10 @@ void Catalog::pin(std::string pin, Digest manifest, std::shared_ptr<const Manife
 }
 
 void Catalog::unpin(std::string_view pin) {
-  serving_.with([&](Serving& serving) {
-    if (const auto it = serving.pins.find(pin); it != serving.pins.end()) serving.pins.erase(it);
+  const auto gone = serving_.with([&](Serving& serving) {
+    const auto it = serving.pins.find(pin);
+    return it == serving.pins.end() ? decltype(serving.pins)::node_type()
+                                    : serving.pins.extract(it);
   });
 }
 

@@ -1,5 +1,5 @@
 // The body of a response on its way: windows of chunks, opened on the disk pool unless they are
-// known to be in memory; sendfile(2) on the loop.
+// known to be in memory; sendfile(2) on the connection's loop.
 #pragma once
 
 #include <memory>

@@ -89,6 +89,7 @@ Task<Result<void>> Channel::send(std::string_view first, std::string_view second
 
 Result<std::size_t> Channel::try_send_file(int fd, std::uint64_t offset, std::size_t size) {
   while (true) {
+    if (aborted_) return ended();
     off_t at = static_cast<off_t>(offset);
     const ssize_t n = ::sendfile(socket_.native_handle(), fd, &at, size);
     if (n > 0) {

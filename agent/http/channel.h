@@ -1,4 +1,4 @@
-// A client's socket, non-blocking, with one deadline. Loop only.
+// A client's socket, non-blocking, with one deadline. On its connection's loop only.
 #pragma once
 
 #include <cstddef>

@@ -101,20 +101,20 @@ Worker& HttpServer::State::idlest() {
 }
 
 /// Asks the connection that waits longest for its client's next request, or the rest of it, to go.
-/// Should that request come at this very moment, there is one connection too many.
+/// Should that request come before it is asked, there is one connection too many.
 bool HttpServer::State::make_room() {
-  Seat* oldest = nullptr;
+  std::shared_ptr<Seat> oldest;
   std::optional<Waiting::Since> oldest_since;
   for (const auto& seat : seats) {
     const auto since = seat->waiting.since();
     if (!since || seat->asked_away == since) continue;
     if (oldest_since && *oldest_since <= *since) continue;
-    oldest = seat.get();
+    oldest = seat;
     oldest_since = since;
   }
-  if (oldest == nullptr) return false;
+  if (!oldest) return false;
   oldest->asked_away = oldest_since;
-  oldest->worker->give_way(oldest->shared_from_this(), *oldest_since);
+  oldest->worker->give_way(oldest, *oldest_since);
   return true;
 }
 
@@ -124,7 +124,9 @@ Admission HttpServer::State::admit(const asio::ip::address& client) {
     metrics.refused(Refusal::client_connections);
     return Admission::refused;
   }
-  if (served >= services.limits.connections_max && !make_room()) {
+  const std::size_t most = services.limits.connections_max;
+  const bool over = served >= most + services.limits.refusals_max;
+  if (over || (served >= most && !make_room())) {
     metrics.refused(Refusal::connections);
     return Admission::refused;
   }
@@ -213,7 +215,9 @@ HttpServer::HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Ca
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-HttpServer::~HttpServer() {
+HttpServer::~HttpServer() { join(); }
+
+void HttpServer::join() {
   stop();
   for (const auto& worker : state_->workers) worker->join();
 }

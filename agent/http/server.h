@@ -25,7 +25,9 @@ struct HttpLimits {
   /// Served at once. Beyond it, whoever has been waiting longest between two requests gives way.
   std::size_t connections_max = 1024;
   std::size_t connections_per_client_max = 64;  ///< by address
-  std::size_t refusals_max = 64;                ///< answered 503 at once; more are just closed
+  /// Answered 503 at once; more are just closed. Also how far connections_max may be exceeded while
+  /// some are asked to give way.
+  std::size_t refusals_max = 64;
   RequestLimits request;
   Milliseconds head_timeout{20'000};   ///< first byte of a request to the end of its head
   Milliseconds body_timeout{20'000};   ///< of a request's body
@@ -45,8 +47,7 @@ class HttpServer {
   HttpServer(Loop& loop, DiskPool& disk, const ContentStore& store, Catalog& catalog,
              SiteHandlers& site, const Clock& clock, prometheus::Registry& registry,
              const HttpLimits& limits = {});
-  /// stop(), and waits for the workers' threads. Requires a disk pool that runs, or did all it had
-  /// to.
+  /// join().
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -59,6 +60,10 @@ class HttpServer {
   /// Takes no more connections and cuts those there are. The loop has work until it has heard of
   /// the last one's end.
   void stop();
+
+  /// stop(), and waits for the workers' threads, which may wait for the disk pool: before that
+  /// ends.
+  void join();
 
   std::size_t connections() const;  ///< loop only
 

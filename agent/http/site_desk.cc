@@ -17,18 +17,16 @@ constexpr Milliseconds kTellAfter{20};
 
 /// Lives until both loops are done with it.
 struct SiteDesk::Answer {
-  explicit Answer(Loop& worker)
-      : loop(worker), ready(worker, asio::steady_timer::time_point::max()) {}
+  explicit Answer(Loop& worker) : ready(worker, asio::steady_timer::time_point::max()) {}
 
   /// From the site's loop.
   static void deliver(const std::shared_ptr<Answer>& answer, Response response) {
-    asio::post(answer->loop, [answer, response = std::move(response)]() mutable {
+    asio::post(answer->ready.get_executor(), [answer, response = std::move(response)]() mutable {
       answer->response = std::move(response);
       answer->ready.cancel();
     });
   }
 
-  Loop& loop;
   std::optional<Response> response;
   asio::steady_timer ready;
 };
@@ -40,17 +38,20 @@ void SiteDesk::stop() {
   telling_.cancel();
 }
 
-/// `owner` is released last: until then the worker's loop is there.
-Task<void> SiteDesk::ask([[maybe_unused]] std::shared_ptr<void> owner, HttpServices& site,
+Task<void> SiteDesk::ask(std::shared_ptr<void> owner, HttpServices& site,
                          std::shared_ptr<const Request> request, Peer peer, Asked asked,
                          std::shared_ptr<Answer> answer) {
+  // As locals, for in which order parameters go is the compiler's matter: the worker's loop goes
+  // after what lives on it.
+  const auto goes_last = std::move(owner);
+  const auto whom = std::move(answer);
   // Whatever happens (a library may throw), whoever waits is told.
   struct Reply {
-    const std::shared_ptr<Answer>& answer;
+    const std::shared_ptr<Answer>& whom;
     Response response = error_response(500);
-    ~Reply() { Answer::deliver(answer, std::move(response)); }
+    ~Reply() { Answer::deliver(whom, std::move(response)); }
   };
-  Reply reply{answer};
+  Reply reply{whom};
   const Responder responder(site);
   reply.response = co_await responder.rendered(*request, peer, std::move(asked));
 }
@@ -73,9 +74,12 @@ Task<Response> SiteDesk::rendered(std::shared_ptr<const Request> request, Peer p
 
 void SiteDesk::fetched(std::string client, const CatalogFile& file) {
   auto owner = owner_.lock();
-  if (stopped_ || !owner) return;
+  if (!owner) return;
   fetched_.emplace_back(std::move(client), file);
-  if (fetched_.size() == 1) spawn(mine_.loop, "http.tell", tell_soon(std::move(owner)));
+  if (stopped_) {
+    tell(owner);
+  } else if (fetched_.size() == 1)
+    spawn(mine_.loop, "http.tell", tell_soon(std::move(owner)));
 }
 
 Task<void> SiteDesk::tell_soon(std::shared_ptr<void> owner) {
@@ -87,9 +91,13 @@ Task<void> SiteDesk::tell_soon(std::shared_ptr<void> owner) {
 
 void SiteDesk::tell(const std::shared_ptr<void>& owner) {
   if (fetched_.empty()) return;
-  asio::post(site_.loop, [owner, &site = site_, fetched = std::exchange(fetched_, {})] {
-    for (const auto& [client, file] : fetched) site.site.fetched(client, file);
-  });
+  spawn(site_.loop, "http.fetched", hear(owner, site_.site, std::exchange(fetched_, {})));
+}
+
+Task<void> SiteDesk::hear(std::shared_ptr<void> owner, SiteHandlers& site, Fetched fetched) {
+  const auto goes_last = std::move(owner);
+  for (const auto& [client, file] : fetched) site.fetched(client, file);
+  co_return;
 }
 
 }  // namespace farboot

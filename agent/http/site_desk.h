@@ -39,18 +39,20 @@ class SiteDesk {
   void fetched(std::string client, const CatalogFile& file);
 
  private:
+  using Fetched = std::vector<std::pair<std::string, CatalogFile>>;
   struct Answer;
   static Task<void> ask(std::shared_ptr<void> owner, HttpServices& site,
                         std::shared_ptr<const Request> request, Peer peer, Asked asked,
                         std::shared_ptr<Answer> answer);
   Task<void> tell_soon(std::shared_ptr<void> owner);
   void tell(const std::shared_ptr<void>& owner);
+  static Task<void> hear(std::shared_ptr<void> owner, SiteHandlers& site, Fetched fetched);
 
   HttpServices& mine_;
   HttpServices& site_;
   std::weak_ptr<void> owner_;
   std::unordered_set<Answer*> waiting_;
-  std::vector<std::pair<std::string, CatalogFile>> fetched_;  ///< not yet told
+  Fetched fetched_;  ///< not yet told
   boost::asio::steady_timer telling_;
   bool stopped_ = false;
 };

@@ -69,7 +69,7 @@ struct SiteStatus {
   std::vector<std::string> troubles;  ///< what someone should look at, a sentence each
 };
 
-/// All calls on the loop.
+/// All calls on the site's loop.
 class SiteHandlers {
  public:
   virtual ~SiteHandlers() = default;
@@ -85,7 +85,8 @@ class SiteHandlers {
   /// GET or POST /v1/event/<token>. Errors: not_found.
   virtual Task<Result<void>> event(EventRequest request) = 0;
 
-  /// A file of a tree went out completely to `client`, or every range it asked for did.
+  /// A file of a tree went out completely to `client`, or every range it asked for did. Told a
+  /// moment later, but before whatever the same connection asks next.
   virtual void fetched(std::string_view client, const CatalogFile& file) = 0;
   virtual SiteStatus status() const = 0;
   /// The metrics are about to be read: brings those up to date that others count.

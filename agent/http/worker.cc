@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <functional>
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
@@ -67,7 +68,7 @@ void Worker::join() {
 }
 
 Task<void> Worker::serve(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> seat,
-                         asio::ip::tcp::socket socket) {
+                         asio::ip::tcp::socket accepted) {
   // Last of all, when the socket is closed, the server hears of it.
   struct Left {
     Loop& site_loop;
@@ -78,6 +79,7 @@ Task<void> Worker::serve(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> s
     }
   };
   const Left left{desk_.site_loop(), book, seat};
+  asio::ip::tcp::socket socket = std::move(accepted);  // a parameter would outlive `left`
   if (stopped_) co_return;
   Connection connection(services_, desk_, std::move(socket), seat->client.to_string(),
                         seat->admission, seat->waiting);

@@ -2,11 +2,8 @@
 // data leaves from here, so that DHCP, TFTP and the link never wait for it.
 #pragma once
 
-#include <atomic>
-#include <cstddef>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 #include <unordered_set>
 
@@ -24,7 +21,7 @@ namespace farboot {
 class Worker;
 
 /// A connection as the server counts it. Shared by both; who may touch what stands beside it.
-struct Seat : std::enable_shared_from_this<Seat> {
+struct Seat {
   using Work = boost::asio::executor_work_guard<Loop::executor_type>;
 
   boost::asio::ip::address client;           ///< constant

@@ -49,7 +49,7 @@ class Transfer {
   static constexpr std::uint64_t kBatchBytes = 4u << 20;
   static constexpr std::size_t kBatchChunksMax = 512;
   /// Read back at once: what goes from the page cache at once, while clients are served from it.
-  static constexpr std::uint64_t kReadBackBytes = 32u << 20;
+  static constexpr std::uint64_t kReadBackBytes = 16u << 20;
   /// A slow line's chunks are stored after this long at the latest.
   static constexpr Milliseconds kBatchAge{2000};
   static constexpr std::uint64_t kWantBytesMax = 256u << 20;

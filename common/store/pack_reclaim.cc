@@ -176,12 +176,12 @@ Result<std::uint64_t> PackWriter::reclaim() {
         i += n;
         continue;
       }
-      // Neighbours go together, or the pages they share would stay. Less than a block between two
-      // is the padding between batches: no chunk in a pack is that small.
+      // Neighbours go together, or the pages they share would stay. Less than two blocks between
+      // two are the padding between batches and before a page: no chunk in a pack is that small.
       while (i + n < rows->size()) {
         const FreedRow& last = rows->at(i + n - 1);
         const FreedRow& next = rows->at(i + n);
-        if (next.pack != first.pack || next.begin - last.end >= kPackBlockBytes ||
+        if (next.pack != first.pack || next.begin - last.end >= 2 * kPackBlockBytes ||
             next.end - first.begin > kPunchBytesMax ||
             folder_.leased(next.pack, next.payload_offset())) {
           break;

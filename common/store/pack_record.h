@@ -26,7 +26,7 @@ namespace farboot {
 inline constexpr std::uint64_t kPackBlockBytes = 4096;
 inline constexpr std::size_t kRecordAlign = 64;
 inline constexpr std::size_t kRecordHeaderBytes = 64;
-/// From here on a payload begins with a block; half a block is lost on average.
+/// From here on a payload begins with a block; less than a block is lost before it.
 inline constexpr std::uint32_t kAlignedPayloadBytesMin = 256 * 1024;
 inline constexpr std::uint32_t kPackFormat = 1;  // on disk: never reuse a number
 

@@ -226,37 +226,6 @@ TEST(HttpBounds, CutsOffAClientThatCrawlsWhilePlacesAreScarce) {
   EXPECT_FALSE(client.receive().whole);
 }
 
-/// Requests that nobody is asked for, sent ahead: the connection never waits for its client.
-TEST(HttpBounds, GivesOthersTheirTurnBetweenPipelinedRequests) {
-  Site site;
-  RawClient client(site.live.port());
-  EXPECT_EQ(client.get(site.base + "/small").status, 200);
-  constexpr std::size_t kRequests = 100;
-  std::string ahead;
-  for (std::size_t i = 0; i < kRequests; ++i) ahead += "GET /absent HTTP/1.1\r\nHost: pi\r\n\r\n";
-  ahead += "GET /v1/event/t?event=end HTTP/1.1\r\nHost: pi\r\n\r\n";
-  std::size_t turns = 0;
-  std::size_t turns_at_end = 0;
-  bool over = false;
-  std::function<void()> turn;
-  site.live.on_loop([&] {
-    client.send(ahead);  // all of it is there before the loop goes on
-    site.live.site().on_event = [&] {
-      turns_at_end = turns;
-      over = true;
-    };
-    turn = [&] {
-      ++turns;
-      if (!over) boost::asio::post(site.live.loop(), turn);
-    };
-    turn();
-  });
-  for (std::size_t i = 0; i < kRequests; ++i) EXPECT_EQ(client.receive().status, 404);
-  EXPECT_EQ(client.receive().status, 200);
-  site.live.stop();
-  EXPECT_GE(turns_at_end, kRequests);
-}
-
 TEST(HttpBounds, StopsAlsoWhileRequestsKeepComing) {
   Site site;
   RawClient client(site.live.port());

@@ -13,6 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "agent/catalog/catalog.h"
 #include "agent/http/server.h"
 #include "agent/http/site_handlers.h"
@@ -47,6 +50,11 @@ class EchoingSite final : public SiteHandlers {
     if (request.token == "expired") co_return fail(Errc::not_found, "token: expired");
     if (request.token == "other") co_return fail(Errc::denied, "token: of another machine");
     if (request.token == "busy") co_return fail(Errc::unavailable, "installs: too many");
+    if (held && request.token == "held") {
+      asked.set_value();
+      boost::system::error_code ignored;
+      co_await held->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+    }
     std::string text = "# " + request.client + ' ' + request.server + ' ' + request.serial;
     for (const std::string& mac : request.macs) text += ' ' + mac;
     if (request.token.find('/') != std::string::npos) text += "of " + request.token;
@@ -77,6 +85,9 @@ class EchoingSite final : public SiteHandlers {
   Guarded<std::vector<std::string>> fetches;
   Guarded<std::vector<EventRequest>> events;
   std::function<void()> on_event;  ///< on the loop
+  /// Kickstarts of the token `held` wait for it.
+  std::unique_ptr<boost::asio::steady_timer> held;
+  std::promise<void> asked;  ///< one of them was asked for
 };
 
 enum class StoreKind {
@@ -86,7 +97,9 @@ enum class StoreKind {
 
 class LiveSite {
  public:
-  explicit LiveSite(StoreKind kind = StoreKind::memory, HttpLimits limits = {}) : limits_(limits) {
+  explicit LiveSite(StoreKind kind = StoreKind::memory, HttpLimits limits = {},
+                    const Clock& clock = system_clock())
+      : clock_(clock), limits_(limits) {
     if (kind == StoreKind::packs) {
       open_packs();
     } else {
@@ -116,7 +129,7 @@ class LiveSite {
   const TempFolder& folder() const { return folder_; }
 
   void start() {
-    server_ = std::make_unique<HttpServer>(loop_, disk_, *store_, *catalog_, site_, system_clock(),
+    server_ = std::make_unique<HttpServer>(loop_, disk_, *store_, *catalog_, site_, clock_,
                                            registry_, limits_);
     auto port = server_->listen("127.0.0.1", 0);
     ASSERT_TRUE(port) << port.error().what;
@@ -184,6 +197,7 @@ class LiveSite {
     store_ = std::move(*packs);
   }
 
+  const Clock& clock_;
   TempFolder folder_;
   HttpLimits limits_;
   MemoryState state_;

@@ -100,6 +100,36 @@ TEST(PackStore, NeverWritesToABlockThatHoldsAcknowledgedBytes) {
   }
 }
 
+TEST(PackStore, BeginsLargePayloadsWithAPageAndFindsThemInARebuild) {
+  TempFolder folder;
+  DiskStore store(folder.path());
+  std::vector<Digest> ids;
+  std::vector<Bytes> bytes;
+  std::vector<ContentStore::Chunk> batch;
+  for (const std::size_t size :
+       {std::size_t{kAlignedPayloadBytesMin}, std::size_t{20'001}, std::size_t{kChunkBytesMax},
+        kAlignedPayloadBytesMin - std::size_t{1}, kAlignedPayloadBytesMin + std::size_t{4096 - 64},
+        std::size_t{300'000}, std::size_t{kChunkBytesMax}}) {
+    bytes.push_back(noise(size, size));
+    ids.push_back(sha256(bytes.back()));
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) batch.push_back({ids[i], bytes[i]});
+  ASSERT_TRUE(store->put(batch));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto place = store.place(ids[i]);
+    if (place.size_bytes < kAlignedPayloadBytesMin) continue;
+    EXPECT_EQ(place.offset % kPackBlockBytes, 0u);
+  }
+  store.close();
+  std::filesystem::remove_all(folder / "db");
+  {
+    auto database = *Database::open(folder / "db");
+    ASSERT_TRUE(PackStore::rebuild(*database, store.packs()));
+  }
+  ASSERT_TRUE(store.open());
+  EXPECT_TRUE(store->verify_all(ids)->empty());
+}
+
 TEST(PackStore, FindsEveryBitFlippedAtRest) {
   const std::uint64_t seed = 20'240'731;
   SCOPED_TRACE(seed);
@@ -224,7 +254,7 @@ TEST(PackStore, GivesTheBytesOfSweptChunksBackToTheFileSystem) {
 TEST(PackStore, WritesAByteForAByte) {
   TempFolder folder;
   DiskStore store(folder.path());
-  constexpr std::uint64_t kChunks = 48;
+  constexpr std::uint64_t kChunks = 96;
   const std::uint64_t payload = kChunks * kChunkBytesMax, before = written_bytes();
   std::vector<Digest> ids;
   for (std::uint64_t i = 0; i < kChunks; i += 4) {  // as a transfer would: a few at a time
@@ -244,6 +274,8 @@ TEST(PackStore, WritesAByteForAByte) {
   const std::uint64_t sweep_before = written_bytes();
   auto freed = store->sweep([&](const Digest& id) { return id == ids[0] || id == ids[30]; });
   ASSERT_TRUE(freed);
+  EXPECT_LE(allocated(store.pack(1)), 2 * kChunkBytesMax + 10 * kPackBlockBytes)
+      << "also what lies between batches goes";
   const std::uint64_t rewritten = written_bytes() - sweep_before;
   RecordProperty("written_per_freed", fmt::format("{:.4f}", double(rewritten) / double(*freed)));
   EXPECT_LE(rewritten, *freed * 5 / 100);

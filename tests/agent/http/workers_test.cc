@@ -1,0 +1,175 @@
+// Connections live on the workers' threads; the site is asked on its own loop.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/agent/http/live_site.h"
+
+namespace farboot {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+/// Time that a worker can be made to wait for.
+class Gate final : public Clock {
+ public:
+  WallTime wall() const override { return system_clock().wall(); }
+  SteadyTime steady() const override {
+    if (std::this_thread::get_id() != free_) {
+      std::unique_lock lock(mutex_);
+      waits_ = shut_;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return !shut_; });
+    }
+    return system_clock().steady();
+  }
+  /// All threads but `free` wait from now on.
+  void shut(std::thread::id free) {
+    const std::lock_guard lock(mutex_);
+    free_ = free;
+    shut_ = true;
+  }
+  void wait_for_one() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waits_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    shut_ = false;
+    changed_.notify_all();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable bool waits_ = false;
+  std::atomic<std::thread::id> free_;
+  bool shut_ = false;
+};
+
+class Workers : public ::testing::Test {
+ protected:
+  Workers() {
+    Release release;
+    release.number = 1;
+    file_ = sample_bytes(8 * kChunkBytesMax, 1);
+    const Digest tree = keep_tree(live_.store(), {{"f", file_}});
+    release.images.push_back(sample_image("i", "t", tree));
+    live_.activate(release);
+    live_.start();
+    path_ = "/t/" + tree.hex() + "/f";
+  }
+
+  LiveSite live_;
+  Bytes file_;
+  std::string path_;
+};
+
+TEST_F(Workers, SendFilesWhileTheSitesLoopIsBusy) {
+  RawClient client(live_.port());
+  ASSERT_EQ(client.get(path_).status, 200);
+  std::promise<void> busy, release;
+  boost::asio::post(live_.loop(), [&] {
+    busy.set_value();
+    release.get_future().wait();
+  });
+  busy.get_future().wait();
+  const Answer answer = client.get(path_);
+  release.set_value();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, as_text(file_));
+}
+
+TEST_F(Workers, AskTheSiteOnItsOwnLoop) {
+  std::thread::id loop, asked;
+  live_.on_loop([&] { loop = std::this_thread::get_id(); });
+  live_.site().on_event = [&] { asked = std::this_thread::get_id(); };
+  for (int i = 0; i < 4; ++i) {  // on each worker
+    asked = {};
+    RawClient client(live_.port());
+    EXPECT_EQ(client.get("/v1/event/t?event=done").status, 200);
+    EXPECT_EQ(asked, loop);
+  }
+}
+
+TEST_F(Workers, TellOfAFileBeforeTheyAskOrWhenTheyStop) {
+  const auto fetches = [&] { return live_.site().fetches.with([](auto& all) { return all; }); };
+  RawClient client(live_.port());
+  client.get(path_);
+  EXPECT_EQ(client.get("/boot.ipxe").status, 200);
+  EXPECT_THAT(fetches(), ElementsAre("127.0.0.1 f"));
+  client.get(path_);
+  live_.stop();
+  EXPECT_THAT(fetches(), ElementsAre("127.0.0.1 f", "127.0.0.1 f"));
+}
+
+TEST_F(Workers, StopWithoutTheAnswerTheyWaitFor) {
+  live_.site().held = std::make_unique<boost::asio::steady_timer>(
+      live_.loop(), boost::asio::steady_timer::time_point::max());
+  RawClient client(live_.port());
+  client.send("GET /ks/held HTTP/1.1\r\nHost: pi\r\n\r\n");
+  live_.site().asked.get_future().wait();
+  live_.on_loop([&] { live_.end_connections(); });
+  EXPECT_TRUE(client.at_end());
+  live_.on_loop([&] { live_.site().held->cancel(); });  // an answer that nobody waits for
+  live_.stop();
+}
+
+/// Requests that nobody is asked for, sent ahead: such a connection never waits for its client.
+TEST(WorkersTurns, AreTakenBetweenPipelinedRequests) {
+  HttpLimits limits;
+  limits.workers = 1;
+  Gate gate;
+  LiveSite live(StoreKind::memory, limits, gate);
+  Release release;
+  release.number = 1;
+  live.activate(release);
+  live.start();
+  live.site().held = std::make_unique<boost::asio::steady_timer>(
+      live.loop(), boost::asio::steady_timer::time_point::max());
+  constexpr int kRequests = 200;
+  std::string many = "GET /ks/held HTTP/1.1\r\nHost: pi\r\n\r\n", few = many;
+  for (int i = 0; i < kRequests; ++i) many += "GET /absent HTTP/1.1\r\nHost: pi\r\n\r\n";
+  many += "GET /v1/event/t?event=many HTTP/1.1\r\nHost: pi\r\n\r\n";
+  few += "GET /v1/event/t?event=few HTTP/1.1\r\nHost: pi\r\n\r\n";
+  RawClient first(live.port()), second(live.port());
+  first.send(many);
+  live.site().asked.get_future().wait();
+  live.site().asked = {};
+  second.send(few);
+  live.site().asked.get_future().wait();
+  // Both answers are there before the worker goes on with the first.
+  std::thread::id loop;
+  live.on_loop([&] { loop = std::this_thread::get_id(); });
+  gate.shut(loop);
+  live.on_loop([&] { live.site().held->cancel(); });
+  gate.wait_for_one();
+  live.on_loop([] {});
+  gate.open();
+  for (int i = 0; i < kRequests + 2; ++i) EXPECT_NE(first.receive().status, 0);
+  EXPECT_EQ(second.receive().status, 200);
+  EXPECT_EQ(second.receive().status, 200);
+  const auto events = live.site().events.with([](auto& all) { return all; });
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events.front().event, "few");
+}
+
+TEST_F(Workers, CountEveryPlaceThatWasLeft) {
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.push_back(std::make_unique<RawClient>(live_.port()));
+      clients.back()->send("GET " + path_ + " HTTP/1.1\r\nHost: pi\r\n\r\n");
+      if (i % 2 == 0) clients.back()->abort();
+    }
+    for (int i = 1; i < 8; i += 2)
+      EXPECT_EQ(clients[static_cast<std::size_t>(i)]->receive().status, 200);
+  }
+  // stop() sees that none is counted any more.
+}
+
+}  // namespace
+}  // namespace farboot
