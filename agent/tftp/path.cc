@@ -3,9 +3,25 @@
 #include "common/base/bytes.h"
 
 namespace farboot {
+namespace {
+
+bool is_separator(char c) { return c == '/' || c == '\\'; }
+
+/// Without what some ROMs leave behind a name, and what stands for nothing between that: what is
+/// left ends in a name.
+std::string_view without_tail(std::string_view raw) {
+  while (!raw.empty()) {
+    const bool alone = raw.size() == 1 || is_separator(raw[raw.size() - 2]);
+    if (raw.back() != '\xff' && !is_separator(raw.back()) && !(raw.back() == '.' && alone)) break;
+    raw.remove_suffix(1);
+  }
+  return raw;
+}
+
+}  // namespace
 
 Result<std::string> normalise_tftp_path(std::string_view raw) {
-  while (!raw.empty() && raw.back() == '\xff') raw.remove_suffix(1);
+  raw = without_tail(raw);
   std::string path;
   std::size_t at = 0;
   while (at <= raw.size()) {

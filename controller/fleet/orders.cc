@@ -149,7 +149,9 @@ Result<void> Fleet::settle_orders() {
   const UsedOrders due =
       used_.with([](Used& used) { return std::exchange(used.due, UsedOrders{}); });
   std::optional<Error> first;
-  for (const auto& [site, hosts] : due) {
+  for (const auto& part : due) {
+    const std::string& site = part.first;
+    const auto& hosts = part.second;
     const auto settled = settle_site(site, hosts);
     used_.with([&](Used& used) {
       auto& kept = settled ? used.written[site] : used.due[site];

@@ -5,6 +5,7 @@
 
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -212,7 +213,7 @@ class LiveSite {
   std::unique_ptr<HttpServer> server_;
   std::uint16_t port_ = 0;
   std::thread thread_;
-  bool ended_ = false;
+  std::atomic<bool> ended_ = false;
 };
 
 }  // namespace farboot

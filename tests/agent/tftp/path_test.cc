@@ -6,9 +6,9 @@ namespace farboot {
 namespace {
 
 TEST(TftpPath, NormalisesWhatClientsWrite) {
-  for (const char* raw :
-       {"boot/x.efi", "/boot/x.efi", "//boot//x.efi", "\\boot\\x.efi", "./boot/./x.efi",
-        "boot/x.efi\xff", "boot/x.efi\xff\xff", "boot\\/x.efi/"})
+  for (const char* raw : {"boot/x.efi", "/boot/x.efi", "//boot//x.efi", "\\boot\\x.efi",
+                          "./boot/./x.efi", "boot/x.efi\xff", "boot/x.efi\xff\xff", "boot\\/x.efi/",
+                          "boot/x.efi\xff/.", "boot/x.efi\xff\xff\\.\xff/./"})
     EXPECT_EQ(normalise_tftp_path(raw).value(), "boot/x.efi") << raw;
 }
 
@@ -19,7 +19,8 @@ TEST(TftpPath, KeepsEveryOtherByte) {
 }
 
 TEST(TftpPath, RefusesToLeaveTheRoot) {
-  for (const char* raw : {"..", "../x", "/../x", "a/../b", "a/..", "..\\x", "a\\..\\b", "..\xff"})
+  for (const char* raw :
+       {"..", "../x", "/../x", "a/../b", "a/..", "..\\x", "a\\..\\b", "..\xff", "a/..\xff/."})
     EXPECT_EQ(normalise_tftp_path(raw).error().code, Errc::denied) << raw;
 }
 
