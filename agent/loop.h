@@ -1,5 +1,5 @@
-// The agent's loop: one thread that owns all serving state. Jobs that may block on the disk run on a
-// small pool, and the coroutine goes on on the loop. HTTP connections live on loops of their own
+// The agent's loop: one thread that owns all serving state. Jobs that may block on the disk run on
+// a small pool, and the coroutine goes on on the loop. HTTP connections live on loops of their own
 // (agent/http/worker.h).
 #pragma once
 

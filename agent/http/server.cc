@@ -74,11 +74,11 @@ struct HttpServer::State final : SeatBook, std::enable_shared_from_this<State> {
   Admission admit(const asio::ip::address& client);
   bool make_room();
   void start_workers();
-  Worker& idlest();
+  HttpWorker& idlest();
 
   HttpMetrics metrics;
   HttpServices services;
-  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<std::unique_ptr<HttpWorker>> workers;
   std::vector<std::unique_ptr<Tcp::acceptor>> acceptors;
   bool stopped = false;
   std::unordered_set<std::shared_ptr<Seat>> seats;
@@ -90,12 +90,12 @@ struct HttpServer::State final : SeatBook, std::enable_shared_from_this<State> {
 void HttpServer::State::start_workers() {
   if (!workers.empty()) return;
   for (std::size_t i = 0; i < std::max<std::size_t>(services.limits.workers, 1); ++i) {
-    workers.push_back(std::make_unique<Worker>(services));
+    workers.push_back(std::make_unique<HttpWorker>(services));
     workers.back()->start(shared_from_this());
   }
 }
 
-Worker& HttpServer::State::idlest() {
+HttpWorker& HttpServer::State::idlest() {
   return **std::min_element(workers.begin(), workers.end(),
                             [](const auto& a, const auto& b) { return a->seats < b->seats; });
 }

@@ -27,25 +27,25 @@ std::thread quiet_thread(std::function<void()> body) {
 
 }  // namespace
 
-Worker::Worker(HttpServices& site)
+HttpWorker::HttpWorker(HttpServices& site)
     : services_{loop_,        site.disk,   site.store, site.catalog, site.site,   site.clock,
                 site.metrics, site.limits, {},         {},           HttpLines(), {}},
       desk_(services_, site),
       ticker_(loop_) {}
 
-void Worker::start(const std::shared_ptr<SeatBook>& book) {
+void HttpWorker::start(const std::shared_ptr<SeatBook>& book) {
   running_.emplace(loop_.get_executor());
   desk_.start(book);
   spawn(loop_, "http.deadlines", watch_deadlines(book));
   thread_ = quiet_thread([this] { loop_.run(); });
 }
 
-void Worker::adopt(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> seat,
-                   asio::ip::tcp::socket socket) {
+void HttpWorker::adopt(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> seat,
+                       asio::ip::tcp::socket socket) {
   spawn(loop_, "http.connection", serve(std::move(book), std::move(seat), std::move(socket)));
 }
 
-void Worker::give_way(std::shared_ptr<Seat> seat, Waiting::Since since) {
+void HttpWorker::give_way(std::shared_ptr<Seat> seat, Waiting::Since since) {
   asio::post(loop_, [this, seat = std::move(seat), since] {
     if (seat->connection == nullptr || seat->waiting.since() != since) return;
     services_.metrics.displaced();
@@ -53,7 +53,7 @@ void Worker::give_way(std::shared_ptr<Seat> seat, Waiting::Since since) {
   });
 }
 
-void Worker::stop() {
+void HttpWorker::stop() {
   asio::post(loop_, [this] {
     stopped_ = true;
     ticker_.cancel();
@@ -62,13 +62,13 @@ void Worker::stop() {
   });
 }
 
-void Worker::join() {
+void HttpWorker::join() {
   running_.reset();
   if (thread_.joinable()) thread_.join();
 }
 
-Task<void> Worker::serve(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> seat,
-                         asio::ip::tcp::socket accepted) {
+Task<void> HttpWorker::serve(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> seat,
+                             asio::ip::tcp::socket accepted) {
   // Last of all, when the socket is closed, the server hears of it.
   struct Left {
     Loop& site_loop;
@@ -98,7 +98,7 @@ Task<void> Worker::serve(std::shared_ptr<SeatBook> book, std::shared_ptr<Seat> s
   co_await connection.run();
 }
 
-Task<void> Worker::watch_deadlines(std::shared_ptr<SeatBook> book) {
+Task<void> HttpWorker::watch_deadlines(std::shared_ptr<SeatBook> book) {
   while (!stopped_) {
     ticker_.expires_after(services_.limits.tick);
     boost::system::error_code ignored;

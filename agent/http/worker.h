@@ -18,7 +18,7 @@
 
 namespace farboot {
 
-class Worker;
+class HttpWorker;
 
 /// A connection as the server counts it. Shared by both; who may touch what stands beside it.
 struct Seat {
@@ -26,7 +26,7 @@ struct Seat {
 
   boost::asio::ip::address client;           ///< constant
   Admission admission = Admission::served;   ///< constant
-  Worker* worker = nullptr;                  ///< constant; outlives the seat's connection
+  HttpWorker* worker = nullptr;              ///< constant; outlives the seat's connection
   Waiting waiting;                           ///< written by the worker, read by the server
   Connection* connection = nullptr;          ///< worker; nullptr: not yet begun, or over
   std::optional<Waiting::Since> asked_away;  ///< server: the wait in which it was asked to go
@@ -44,14 +44,14 @@ class SeatBook {
 };
 
 /// Called by the server on the site's loop; everything else happens on the worker's thread.
-class Worker {
+class HttpWorker {
  public:
   /// `site` are the services of the site's loop. All borrowed.
-  explicit Worker(HttpServices& site);
+  explicit HttpWorker(HttpServices& site);
   /// After join().
-  ~Worker() = default;
-  Worker(const Worker&) = delete;
-  Worker& operator=(const Worker&) = delete;
+  ~HttpWorker() = default;
+  HttpWorker(const HttpWorker&) = delete;
+  HttpWorker& operator=(const HttpWorker&) = delete;
 
   void start(const std::shared_ptr<SeatBook>& book);
 
