@@ -15,9 +15,7 @@ constexpr unsigned kBudgetPercent = 80;
 constexpr unsigned kReservePercent = 2;
 constexpr std::uint64_t kReserveBytesMin = 256'000'000;
 constexpr std::size_t kHashPieceBytes = 256 * 1024;  ///< read and hashed at a time
-/// Records so near to each other are read in one go.
-constexpr std::uint64_t kEvictGapBytes = 64 * 1024;
-constexpr std::size_t kSweepStep = 256;  ///< chunks forgotten per database write
+constexpr std::size_t kSweepStep = 256;              ///< chunks forgotten per database write
 /// A chunk that moves (swept and put again) between two looks is looked up again, this often.
 constexpr int kFindTriesMax = 16;
 
@@ -44,10 +42,6 @@ class SweepMark {
  private:
   PackWriter& writer_;
 };
-
-ByteRange range_of(const ChunkPlace& place) {
-  return {place.offset, std::uint64_t{place.offset} + place.size_bytes};
-}
 
 Error not_held(const Digest& id) { return fail(Errc::not_found, "chunk {}: not held", id); }
 
@@ -243,77 +237,6 @@ std::optional<ChunkSource> PackStore::open_at_once(const Digest& id) const {
 }
 
 bool PackStore::checked(const Digest& id) const { return known_->checked(id); }
-
-/// So that inline bytes are read from the disk next time.
-Result<void> PackStore::drop_cached_inline() {
-  // Those put lately are still in the write buffer: have them written before asking.
-  if (inline_unflushed_.exchange(false)) {
-    if (auto ok = index_->database().flush(Family::small); !ok) {
-      inline_unflushed_ = true;
-      return ok.error();
-    }
-  }
-  index_->database().drop_page_cache();
-  return {};
-}
-
-Result<void> PackStore::verify(const Digest& id) {
-  auto found = find(id);
-  if (!found) return found.error();
-  if (found->file) {
-    found->file->evict(range_of(found->place));
-  } else {
-    if (auto dropped = drop_cached_inline(); !dropped) return dropped.error();
-    found = find(id);
-    if (!found) return found.error();
-  }
-  return check(id, *found);
-}
-
-/// What lies together leaves the page cache together and is read in one go: the kernel reads ahead
-/// and keeps what it read in large pieces, which cost less to send than single pages.
-Result<std::vector<Digest>> PackStore::verify_all(std::span<const Digest> ids) {
-  struct Asked {
-    const Digest* id;
-    Found found;
-  };
-  std::unordered_set<Digest, DigestHash> bad;
-  std::vector<Asked> packed;
-  std::vector<Digest> others;
-  for (const Digest& id : ids) {
-    auto found = find(id);
-    if (found && found->file) {
-      packed.push_back({&id, std::move(*found)});
-    } else {
-      others.push_back(id);
-    }
-  }
-  std::sort(packed.begin(), packed.end(), [](const Asked& a, const Asked& b) {
-    return std::pair(a.found.place.pack, a.found.place.offset) <
-           std::pair(b.found.place.pack, b.found.place.offset);
-  });
-  for (auto run = packed.begin(); run != packed.end();) {
-    ByteRange range = range_of(run->found.place);
-    auto end = run + 1;
-    for (; end != packed.end() && end->found.place.pack == run->found.place.pack &&
-           end->found.place.offset <= range.end + kEvictGapBytes;
-         ++end)
-      range.end = range_of(end->found.place).end;
-    run->found.file->evict(range);
-    for (; run != end; ++run) {
-      auto right = check(*run->id, run->found);
-      if (!right && right.error().code != Errc::corrupt) return right.error();
-      if (!right) bad.insert(*run->id);
-    }
-  }
-  auto bad_others = ContentStore::verify_all(others);
-  if (!bad_others) return bad_others.error();
-  bad.insert(bad_others->begin(), bad_others->end());
-  std::vector<Digest> in_order;
-  std::copy_if(ids.begin(), ids.end(), std::back_inserter(in_order),
-               [&](const Digest& id) { return bad.contains(id); });
-  return in_order;
-}
 
 Result<std::uint64_t> PackStore::sweep(const std::function<bool(const Digest&)>& keep) {
   const std::lock_guard one_at_a_time(sweep_mutex_);
