@@ -38,7 +38,7 @@ namespace {
 
 constexpr std::size_t kDiskThreads = 2;
 constexpr Seconds kStoreLook{15};
-constexpr Seconds kDrainMax{2};  ///< for what was cut off to unwind; less than systemd waits
+constexpr Seconds kDrainMax{2};  ///< for what was cut off to unwind, once HTTP has ended
 
 PackStoreOptions store_options(const AgentConfig& config, const RotBell& bell) {
   PackStoreOptions options;
@@ -157,6 +157,7 @@ struct Agent::Parts {
   LocalControl control{loop, hosts};
 
   std::uint16_t http_port = 0;
+  bool hosts_flushed = false;
   std::string unasked;  ///< why what is served was not asked for its signature; empty: it was
   boost::asio::signal_set signals{loop, SIGTERM, SIGINT};
   boost::asio::steady_timer watchdog{loop};
@@ -166,6 +167,7 @@ struct Agent::Parts {
   Result<void> bind();
   Task<void> tell_watchdog(Milliseconds every);
   Task<void> watch_store();
+  Task<void> flush_hosts();
   std::vector<std::string> troubles() const;
   void count();
   void stop();
@@ -220,6 +222,13 @@ Task<void> Agent::Parts::watch_store() {
   }
 }
 
+/// Behind whatever machines said before.
+Task<void> Agent::Parts::flush_hosts() {
+  const auto flushed = co_await hosts.flush();
+  if (!flushed) log::error("agent.hosts_not_kept", log::kv("error", flushed.error().what));
+  hosts_flushed = true;
+}
+
 std::vector<std::string> Agent::Parts::troubles() const {
   std::vector<std::string> all;
   if (!dhcp.trouble().empty()) all.push_back("PXE clients get no answer: " + dhcp.trouble());
@@ -254,12 +263,14 @@ void Agent::Parts::stop() {
   loop.stop();
 }
 
-/// Connections and transfers that were cut off unwind while all they use is still there.
+/// Connections and transfers that were cut off unwind while all they use is still there, and what
+/// machines reported until now becomes durable.
 void Agent::Parts::drain() {
-  const SteadyTime end = clock.steady() + kDrainMax;
   http.join();
+  const SteadyTime end = clock.steady() + kDrainMax;
   loop.restart();
-  while (http.connections() + tftp.sessions() > 0 && clock.steady() < end) {
+  spawn(loop, "agent.flush", flush_hosts());
+  while ((http.connections() + tftp.sessions() > 0 || !hosts_flushed) && clock.steady() < end) {
     if (loop.run_one_for(kDrainMax) == 0) break;
   }
 }

@@ -53,8 +53,10 @@ KeyTable agent_keys(AgentConfig& c) {
   add_pxe_keys(keys, c);
   keys.text("http_address", c.http_address, "address of the HTTP server; 0.0.0.0: all of IPv4");
   keys.integer("http_port", c.http_port, kPort, "TCP port of the HTTP server");
-  keys.integer("http_connections_max", c.http_connections_max, {16, 65535},
-               "HTTP connections served at once; others are told to try again");
+  keys.integer(
+      "http_connections_max", c.http_connections_max, {16, 65535},
+      "HTTP connections served at once, but for a few that are asked to go; others are told to try "
+      "again");
   keys.integer("http_workers", c.http_workers, {1, 64}, "threads that send files");
   keys.byte_size("store_budget_bytes", c.store_budget_bytes, {},
                  "most the content may take on disk; 0: 80 % of the file system");

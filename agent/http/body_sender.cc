@@ -151,6 +151,7 @@ Task<Result<void>> BodySender::send_part(std::string_view before, const FilePart
     }
     const Window window = std::exchange(window_, {});
     const std::uint64_t size = size_of(window);
+    if (channel_.aborted()) co_return fail(Errc::cancelled, "server: stops");
     if (done + size < part.size_bytes) {
       start_ahead(part.offset + done + size, part.size_bytes - done - size);
     }

@@ -20,7 +20,7 @@ class Registry;
 namespace farboot {
 
 struct HttpLimits {
-  /// Threads that send; at least one. Two fill 10 Gbit/s, and the site's loop has none of it to do.
+  /// Threads that send; at least one. The site's loop has none of it to do.
   std::size_t workers = 2;
   /// Served at once. Beyond it, whoever has been waiting longest between two requests gives way.
   std::size_t connections_max = 1024;

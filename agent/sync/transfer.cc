@@ -193,7 +193,8 @@ Result<std::vector<Digest>> Transfer::read_back(const std::vector<ChunkRef>& clo
   for (const ChunkRef& chunk : closure) {
     ids.push_back(chunk.id);
     bytes += chunk.size_bytes;
-    if (bytes < kReadBackBytes && &chunk != &closure.back()) continue;
+    const bool last = &chunk == &closure.back();
+    if (bytes < kReadBackBytes && ids.size() < kBatchChunksMax && !last) continue;
     if (!watch_.wanted()) return not_wanted();
     auto bad = store_.verify_all(ids);
     if (!bad) return bad.error();

@@ -80,9 +80,17 @@ Result<std::vector<Digest>> PackStore::verify_all(std::span<const Digest> ids) {
       if (!right) bad.insert(*run->id);
     }
   }
-  auto bad_others = ContentStore::verify_all(others);
-  if (!bad_others) return bad_others.error();
-  bad.insert(bad_others->begin(), bad_others->end());
+  if (!others.empty()) {
+    if (auto dropped = drop_cached_inline(); !dropped) return dropped.error();
+  }
+  for (const Digest& id : others) {
+    auto found = find(id);
+    auto right = found ? check(id, *found) : Result<void>(found.error());
+    if (right) continue;
+    const Errc code = right.error().code;
+    if (code != Errc::corrupt && code != Errc::not_found) return right.error();
+    bad.insert(id);
+  }
   std::vector<Digest> in_order;
   std::copy_if(ids.begin(), ids.end(), std::back_inserter(in_order),
                [&](const Digest& id) { return bad.contains(id); });

@@ -193,6 +193,7 @@ TEST(HttpBounds, RefusesTooManyConnectionsAltogether) {
 TEST(HttpBounds, LetsTheLongestIdleGiveWayWhenAllAreTaken) {
   HttpLimits limits;
   limits.connections_max = 3;
+  limits.workers = 1;  // so that they begin to wait in the order of their answers
   Site site(limits);
   RawClient busy(site.live.port(), 4096);
   busy.send("GET " + site.base + "/big HTTP/1.1\r\nHost: pi\r\n\r\n");

@@ -141,6 +141,7 @@ class LiveSite {
     if (!thread_.joinable()) return;
     if (!ended_) on_loop([this] { server_->stop(); });
     thread_.join();  // the loop runs out of work
+    site_.held.reset();
     disk_.join();
     EXPECT_EQ(server_->connections(), 0u);
     server_.reset();
