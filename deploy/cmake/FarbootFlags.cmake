@@ -39,10 +39,11 @@ if(FARBOOT_FUZZ)
 endif()
 # mold links the test binaries in a fraction of the time. Not what is shipped: Debian 12's (1.10) now and then lets the
 # part to be made read-only begin on a page that is not there, when thread-local data ends on a page's edge; such a
-# program does not start.
+# program does not start. And it looks for ever for a layout where the program header's length decides whether two segments
+# share a page: each begins with a page of its own.
 find_program(FARBOOT_MOLD mold)
 if(FARBOOT_MOLD AND FARBOOT_SANITIZE)
-  target_link_options(farboot_flags INTERFACE -fuse-ld=mold -Wl,-z,norelro)
+  target_link_options(farboot_flags INTERFACE -fuse-ld=mold -Wl,-z,norelro,-z,separate-loadable-segments)
 endif()
 find_program(FARBOOT_CCACHE ccache)
 if(FARBOOT_CCACHE)

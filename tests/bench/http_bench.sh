@@ -20,7 +20,9 @@ trap cleanup EXIT
 # Files of 1 to 5 MB, as packages are.
 mkdir "$work/tree" "$work/state"
 for ((i = 0; i < files; i++)); do
-  head -c $((1000000 + i * 7919 % 4000 * 1000)) /dev/urandom >"$work/tree/package-$i.rpm"
+  # As cp and rsync write: in small pieces nginx would send from a page cache of small pieces.
+  head -c $((1000000 + i * 7919 % 4000 * 1000)) /dev/urandom |
+    dd of="$work/tree/package-$i.rpm" bs=128K iflag=fullblock status=none
 done
 
 cat >"$work/nginx.conf" <<N
