@@ -169,7 +169,8 @@ TEST_F(BlobReaderTest, OpensAtOnceOnlyWhatIsKnownToBeGood) {
 }
 
 /// False: this file system evicts nothing. Looks by mincore(2): a read that may not wait starts
-/// reading ahead all the same.
+/// reading ahead all the same. What is still on its way from the disk cannot be dropped and comes
+/// back after the look: so everything is read first.
 bool evict(const BlobSegment& segment) {
   const int fd = segment.source.fd;
   const auto begin = static_cast<off_t>(segment.source.offset & ~std::uint64_t{4095});
@@ -177,6 +178,8 @@ bool evict(const BlobSegment& segment) {
   if (mapping == MAP_FAILED) return false;
   bool gone = false;
   for (int tries = 0; tries < 10 && !gone; ++tries) {
+    Bytes all(segment.size_bytes);
+    if (!copy_segment(segment, 0, all)) break;
     ::fsync(fd);
     ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     std::vector<unsigned char> pages(segment.size_bytes / 4096 + 1);
