@@ -55,19 +55,23 @@ TEST_F(LineTest, ACutInTheMiddleLosesWhatWasOnTheWayAndNothingElse) {
   const Digest release = controller_.add_release(60);
   controller_.order("lyon", {}, release);
   enrol();
-  // A stream's first bytes and a good part of the chunks; then another cut, and the rest.
-  line_.on_connection([first = line_.connections()](unsigned nth) {
+  // A stream's first bytes and a good part of the chunks; then another cut, and the rest. On a busy
+  // machine a connection may end before its cut: the next one gets it.
+  constexpr unsigned kCuts = 3;
+  line_.on_connection([this](unsigned) {
     LineFate fate;
-    if (nth - first < 3) fate.cut_after_bytes = 400'000;
+    if (line_.cuts() < kCuts) fate.cut_after_bytes = 400'000;
     return fate;
   });
+  const unsigned first = line_.connections();
   DurableTwice watch(controller_, agent_);
   agent_.start();
   ASSERT_TRUE(eventually([&] { return agent_.serves(release); }));
   expect_same_bytes(release);
-  EXPECT_EQ(line_.cuts(), 3U);
+  EXPECT_GE(line_.cuts(), kCuts);
   EXPECT_EQ(watch.asked_again(), 0);
-  for (const auto& [id, times] : watch.sent()) EXPECT_LE(times, 1 + line_.cuts()) << id.hex();
+  const unsigned used = line_.connections() - first;
+  for (const auto& [id, times] : watch.sent()) EXPECT_LE(times, used) << id.hex();
   EXPECT_TRUE(eventually([&] {
     const auto report = controller_.report("lyon/pi1");
     return report && report->active == release && report->ready_proof;
