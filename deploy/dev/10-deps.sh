@@ -13,7 +13,7 @@ deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base i
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
   isolinux xorriso grub-common grub-efi-amd64-bin"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
-deps_bench="nginx-light tftpd-hpa atftpd"
+deps_bench="nginx-light tftpd-hpa" # and atftpd, see deps_atftpd
 
 # deps_missing PACKAGE...: those not installed
 deps_missing() {
@@ -32,11 +32,29 @@ do_deps() {
     # shellcheck disable=SC2206
     wanted+=(${!names})
   done
-  mapfile -t missing < <(deps_missing "${wanted[@]}" | sort -u)
-  [ ${#missing[@]} -gt 0 ] || return 0
-  echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
   [ "$(id -u)" = 0 ] || sudo=(sudo)
-  deps_install "${missing[@]}" || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
+  mapfile -t missing < <(deps_missing "${wanted[@]}" | sort -u)
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
+    deps_install "${missing[@]}" || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
+  fi
+  [[ " ${groups[*]} " != *" bench "* ]] || deps_atftpd
+}
+
+# atftpd cannot be installed beside tftpd-hpa, whose libraries it needs: unpacked where tftp_bench.sh looks for it.
+deps_atftpd() {
+  [ ! -x build/peers/usr/sbin/atftpd ] || return 0
+  mkdir -p build/peers
+  if ! deps_unpack atftpd build/peers; then
+    echo "dev deps: atftpd did not come; run ./dev deps bench again when the package mirror answers" >&2
+    return 1
+  fi
+}
+
+# deps_unpack PACKAGE FOLDER
+deps_unpack() {
+  "${sudo[@]}" apt-get -qq -o DPkg::Lock::Timeout=600 update || return 1
+  (cd "$2" && apt-get -qq -o APT::Sandbox::User=root download "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
 }
 
 # deps_install PACKAGE...: in a subshell, so that its trap is its own

@@ -7,6 +7,7 @@
 # and tun_netem.
 set -euo pipefail
 bin=$(readlink -f "${1:?BIN}")
+atftpd=$(command -v atftpd || readlink -m "$(dirname "$0")/../../build/peers/usr/sbin/atftpd") # ./dev deps bench
 shift
 lines="0:0 1:0 5:0 1:0.01" blocks="1428" windows="1 16 64" clients="1 50" rounds=2 seconds=3 out=
 while [ $# -gt 0 ]; do
@@ -50,8 +51,8 @@ servers() {
   if command -v in.tftpd >/dev/null; then
     start hpa 6902 in.tftpd -L -a 10.9.0.1:6902 -u root -s "$work/root"
   fi
-  if command -v atftpd >/dev/null; then
-    start atftpd 6903 atftpd --daemon --no-fork --port 6903 --user root --group root --maxthread 200 "$work/root"
+  if command -v "$atftpd" >/dev/null; then
+    start atftpd 6903 "$atftpd" --daemon --no-fork --port 6903 --user root --group root --maxthread 200 "$work/root"
   fi
   if command -v dnsmasq >/dev/null; then
     start dnsmasq 69 dnsmasq -k -p0 --enable-tftp --tftp-root="$work/root" -i nem0 --bind-interfaces -u root --pid-file= \
