@@ -33,33 +33,30 @@ Error Channel::ended() const {
                   : fail(Errc::cancelled, "server: stops");
 }
 
-Task<Result<void>> Channel::wait(Tcp::socket::wait_type type) {
+/// By Asio: a wait for the socket alone would set its events anew each time and be told first that
+/// it can be written to.
+Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
   if (expired_ || aborted_) co_return ended();
   boost::system::error_code error;
-  co_await socket_.async_wait(type, asio::redirect_error(asio::use_awaitable, error));
+  const std::size_t n = co_await socket_.async_read_some(
+      asio::buffer(into.data(), into.size()), asio::redirect_error(asio::use_awaitable, error));
   if (expired_ || aborted_) co_return ended();
+  if (error == asio::error::eof) co_return std::size_t{0};
   if (error) co_return fail(Errc::cancelled, "client: {}", error.message());
-  co_return Result<void>();
-}
-
-Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
-  while (true) {
-    if (aborted_) co_return ended();
-    const ssize_t n = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-    if (n >= 0) co_return static_cast<std::size_t>(n);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) co_return client_gone(errno);
-    auto ready = co_await wait(Tcp::socket::wait_read);
-    if (!ready) co_return ready.error();
-  }
+  co_return n;
 }
 
 Task<Result<void>> Channel::writable() {
+  if (expired_ || aborted_) co_return ended();
   deadline_in(stall_timeout_);
   waits_for_client_ = true;
-  auto ready = co_await wait(Tcp::socket::wait_write);
+  boost::system::error_code error;
+  co_await socket_.async_wait(Tcp::socket::wait_write,
+                              asio::redirect_error(asio::use_awaitable, error));
   waits_for_client_ = false;
-  co_return ready;
+  if (expired_ || aborted_) co_return ended();
+  if (error) co_return fail(Errc::cancelled, "client: {}", error.message());
+  co_return Result<void>();
 }
 
 Task<Result<void>> Channel::send(std::string_view first, std::string_view second, Flush flush) {

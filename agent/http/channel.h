@@ -27,7 +27,8 @@ class Channel {
   /// `stall_timeout`: how long one send may make no progress.
   Channel(boost::asio::ip::tcp::socket socket, const Clock& clock, Milliseconds stall_timeout);
 
-  /// At least one byte; 0: the client ended its side.
+  /// At least one byte; 0: the client ended its side. Lets others have the loop, even if bytes are
+  /// there already.
   Task<Result<std::size_t>> receive(std::span<char> into);
   /// Both texts, whole, as one packet where they fit.
   Task<Result<void>> send(std::string_view first, std::string_view second, Flush flush);
@@ -65,7 +66,6 @@ class Channel {
   boost::asio::ip::tcp::endpoint local() const;
 
  private:
-  Task<Result<void>> wait(boost::asio::ip::tcp::socket::wait_type type);
   Error ended() const;
 
   boost::asio::ip::tcp::socket socket_;

@@ -86,7 +86,7 @@ Task<void> Connection::run() {
     }
     // A client that sends its requests ahead never makes us wait: others have their turn in
     // between.
-    co_await channel_.yield();
+    if (!input_.empty()) co_await channel_.yield();
     if (channel_.aborted()) co_return;
   }
 }
