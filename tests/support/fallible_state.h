@@ -23,13 +23,15 @@ class FallibleState final : public StateStore {
     return inner_.scan(prefix);
   }
   Result<std::uint64_t> commit(const Transaction& transaction) override {
-    if (full) return fail(Errc::exhausted, "disk full");
+    if (full || commits_left == 0) return fail(Errc::exhausted, "disk full");
+    if (commits_left > 0) --commits_left;
     return inner_.commit(transaction);
   }
   std::unique_ptr<Watch> watch(std::string prefix, Watcher watcher) override {
     return inner_.watch(std::move(prefix), std::move(watcher));
   }
   std::atomic<bool> full = false;
+  std::atomic<int> commits_left = -1;  ///< then it is full; below 0: any number
 
  private:
   StateStore& inner_;

@@ -4,12 +4,17 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <filesystem>
+#include <regex>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
+#include "common/store/pack_store.h"
+#include "common/store/rocks_state.h"
 #include "common/wire/tftp.h"
 #include "tests/agent/http/raw_client.h"
+#include "tests/support/site_bench.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/udp_client.h"
 
@@ -63,6 +68,49 @@ TEST_F(AgentTest, StopsWithConnectionsOpen) {
   half.send("GET / HTTP/1.1\r\nHost:");
   stop();  // what unwound only after its parts would count in a registry that is gone
   EXPECT_TRUE(idle.at_end());
+}
+
+/// The agent's disk, read and written while it does not run: a site of one machine to install.
+class SiteOnDisk {
+ public:
+  explicit SiteOnDisk(const AgentConfig& config) {
+    std::filesystem::create_directories(config.state_dir);
+    database_ = std::move(*Database::open(config.database_folder()));
+    PackStoreOptions options;
+    options.reserve_bytes = 1;
+    testing::Card card;
+    card.state = std::move(*RocksState::open(*database_));
+    card.content = std::move(*PackStore::open(*database_, config.packs_folder(), options));
+    site = std::make_unique<testing::SiteBench>(std::move(card));
+    site->open();
+  }
+  ~SiteOnDisk() { site.reset(); }  // before the database it uses
+  SiteOnDisk(const SiteOnDisk&) = delete;
+  SiteOnDisk& operator=(const SiteOnDisk&) = delete;
+  std::unique_ptr<testing::SiteBench> site;
+
+ private:
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(AgentTest, KeepsWhatAMachineDidJustBeforeItStops) {
+  {
+    const SiteOnDisk disk(config_);
+    disk.site->activate(1);
+    ASSERT_TRUE(disk.site->run(disk.site->book->apply(testing::lyon({testing::web1()}))));
+  }
+  start();
+  RawClient client(agent_->http_port());
+  const std::string script = client.get("/boot/52:54:00:00:00:01.ipxe?buildarch=x86_64").body;
+  std::smatch kickstart, tree;
+  ASSERT_TRUE(std::regex_search(script, kickstart, std::regex("/ks/[0-9a-f]{32}"))) << script;
+  ASSERT_TRUE(std::regex_search(script, tree, std::regex("/t/[0-9a-f]{64}/"))) << script;
+  ASSERT_EQ(client.get(kickstart.str()).status, 200);
+  for (int i = 0; i < 9; ++i)  // the later ones wait for the first one's write
+    ASSERT_EQ(client.get(fmt::format("{}Packages/p{:03}.rpm", tree.str(), i)).status, 200);
+  stop();
+  const SiteOnDisk disk(config_);
+  EXPECT_EQ(disk.site->book->hosts().front().detail, "9 of 10 packages");
 }
 
 TEST_F(AgentTest, CountsWhatItsServersDo) {

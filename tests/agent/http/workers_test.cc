@@ -157,6 +157,38 @@ TEST(WorkersTurns, AreTakenBetweenPipelinedRequests) {
   EXPECT_EQ(events.front().event, "few");
 }
 
+/// Who is asked to give way keeps its place until it has gone, and a busy worker asks nobody.
+TEST(WorkersPlaces, AreBoundedWhileNobodyGivesWay) {
+  constexpr std::size_t kIdle = 7, kPlaces = kIdle + 1, kRefusals = 2, kMore = 12;
+  HttpLimits limits;
+  limits.workers = 1;
+  limits.connections_max = kPlaces;
+  limits.refusals_max = kRefusals;
+  Gate gate;
+  LiveSite live(StoreKind::memory, limits, gate);
+  Release release;
+  release.number = 1;
+  live.activate(release);
+  live.start();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    clients.push_back(std::make_unique<RawClient>(live.port()));
+    EXPECT_EQ(clients.back()->get("/boot.ipxe").status, 200);
+  }
+  std::thread::id loop;
+  live.on_loop([&] { loop = std::this_thread::get_id(); });
+  gate.shut(loop);
+  clients.back()->send("GET /absent HTTP/1.1\r\nHost: pi\r\n\r\n");
+  gate.wait_for_one();
+  for (std::size_t i = 0; i < kMore; ++i)
+    clients.push_back(std::make_unique<RawClient>(live.port()));
+  EXPECT_TRUE(clients.back()->at_end());  // the last one: all before it were let in or not
+  std::size_t held = 0;
+  live.on_loop([&] { held = live.connections(); });
+  EXPECT_EQ(held, kPlaces + kRefusals + kRefusals) << "so many beyond, and so many that hear no";
+  gate.open();
+}
+
 /// A place that stays counted would be one too few in a later round.
 TEST(WorkersPlaces, AreFreeAgainHoweverTheyWereLeft) {
   constexpr std::size_t kClients = 8;

@@ -85,6 +85,43 @@ TEST(SyncFaults, AKillAtEveryChunkResumesAndNothingDurableComesTwice) {
   }
 }
 
+/// Nothing is written after the nth write, as if the process had died behind it; then the next
+/// life.
+TEST(SyncFaults, AKillAtEveryWriteOfAnActivationServesTheOldOrTheNewWholly) {
+  Centre centre;
+  const Offer old = centre.make_release(1, 14), next = centre.make_release(2, 14);
+  const Digest before = old.release.digest(), after = next.release.digest();
+  std::set<Digest> seen;
+  bool through = false;
+  int kills = 0;
+  for (int at = 0; !through; ++at, ++kills) {
+    SCOPED_TRACE("killed behind write " + std::to_string(at));
+    Site site(centre);
+    FakeUpstream upstream(centre.store, 1);
+    site.tell(centre.desired(1, {}, before));
+    ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+    site.tell(centre.desired(2, after, before));
+    ASSERT_EQ(site.settle(&upstream).kind, Kind::rest);
+    const SignedDocument activate = centre.desired(3, {}, after);
+    site.state.commits_left = at;
+    static_cast<void>(site.sync->accept(activate));
+    site.tell_offers();
+    through = site.settle(nullptr).kind == Kind::rest;
+    site.start();
+    const Digest active = site.catalog->active()->digest;
+    seen.insert(active);
+    EXPECT_TRUE(site.holds(active == after ? next : old)) << "what is served is whole";
+    site.state.commits_left = -1;
+    site.tell(activate);
+    ASSERT_EQ(site.settle(nullptr).kind, Kind::rest) << "nothing more is needed of the controller";
+    EXPECT_EQ(site.catalog->active()->digest, after);
+    EXPECT_EQ(site.catalog->stored()->previous->digest(), before);
+    EXPECT_TRUE(site.holds(old) && site.holds(next));
+  }
+  EXPECT_GE(kills, 4) << "the state, the sweep's mark, the activation, the sweep";
+  EXPECT_EQ(seen, (std::set<Digest>{before, after}));
+}
+
 TEST(SyncFaults, AnUpstreamThatNeverHasAChunkIsAnErrorNotALoop) {
   Centre centre;
   const Offer offer = centre.make_release(1, 10);

@@ -1,4 +1,6 @@
+#include "common/rpc/grpc_log.h"
 #include "tests/controller/api/fleet_service_fixture.h"
+#include "tests/support/eventually.h"
 #include "tests/support/logged.h"
 
 namespace farboot {
@@ -62,8 +64,15 @@ TEST_F(FleetServiceTest, RefusesACertificateOfAnotherAuthority) {
   v1::ListImagesResponse images;
   Credentials foreign = other.operator_credentials(Role::admin);
   foreign.ca_pem = controller_.authority->ca_pem();
-  const auto stub = stub_of(foreign);
-  EXPECT_FALSE(call(*stub, &Stub::ListImages, v1::ListImagesRequest(), images));
+  take_over_grpc_log();
+  const std::uint64_t before = handshakes_refused();
+  EXPECT_EQ(
+      call(*stub_of(foreign), &Stub::ListImages, v1::ListImagesRequest(), images).error().code,
+      Errc::unavailable)
+      << "no TLS, so nobody answers";
+  EXPECT_TRUE(eventually([&] { return handshakes_refused() > before; }));
+  const auto own = stub_of(controller_.operator_credentials(Role::admin));
+  EXPECT_TRUE(call(*own, &Stub::ListImages, v1::ListImagesRequest(), images));
 }
 
 TEST_F(FleetServiceTest, AppliesAFleetThatComesInParts) {
