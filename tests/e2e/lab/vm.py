@@ -168,6 +168,7 @@ class Machine:
             self.proc = subprocess.Popen(["nice"] + command, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=subprocess.STDOUT)
         serial, self.qmp = self.connect("serial"), self.connect("qmp")
+        self.qmp.settimeout(120)                            # a monitor that is stuck ends in this run's own timeout
         # A thread of its own reads the console: QEMU stands still while the console socket is full, and then answers
         # no QMP either.
         self.console = queue.Queue()
