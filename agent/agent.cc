@@ -38,7 +38,7 @@ namespace {
 
 constexpr std::size_t kDiskThreads = 2;
 constexpr Seconds kStoreLook{15};
-constexpr Seconds kDrainMax{2};  ///< for what was cut off to unwind, once HTTP has ended
+constexpr Seconds kDrainMax{20};  ///< a card may take seconds for a write; systemd waits longer
 
 PackStoreOptions store_options(const AgentConfig& config, const RotBell& bell) {
   PackStoreOptions options;

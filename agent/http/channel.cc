@@ -33,8 +33,8 @@ Error Channel::ended() const {
                   : fail(Errc::cancelled, "server: stops");
 }
 
-/// By Asio: a wait for the socket alone would set its events anew each time and be told first that
-/// it can be written to.
+/// By Asio: a wait for the socket alone would set its events anew each time, and be told first that
+/// it can be written to if it ever waited for that.
 Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
   if (expired_ || aborted_) co_return ended();
   boost::system::error_code error;

@@ -49,10 +49,14 @@ class Channel {
 
   void finish_writing();  ///< FIN; receiving goes on
 
-  void deadline_in(Milliseconds time) { deadline_ = clock_.steady() + time; }
+  /// Also after expire(): there is something to be said yet, and some time for it.
+  void deadline_in(Milliseconds time) {
+    deadline_ = clock_.steady() + time;
+    expired_ = false;
+  }
   void no_deadline() { deadline_ = SteadyTime::max(); }
   bool overdue(SteadyTime now) const { return now > deadline_; }
-  /// Ends what waits, and all later operations, with `timeout`.
+  /// Ends what waits, and what comes before the next deadline_in(), with `timeout`.
   void expire();
   /// The same with `cancelled`.
   void abort();

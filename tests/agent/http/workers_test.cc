@@ -157,7 +157,7 @@ TEST(WorkersTurns, AreTakenBetweenPipelinedRequests) {
   EXPECT_EQ(events.front().event, "few");
 }
 
-/// Who is asked to give way keeps its place until it has gone, and a busy worker asks nobody.
+/// Who is asked to give way keeps its place until it has gone, which a busy worker puts off.
 TEST(WorkersPlaces, AreBoundedWhileNobodyGivesWay) {
   constexpr std::size_t kIdle = 7, kPlaces = kIdle + 1, kRefusals = 2, kMore = 12;
   HttpLimits limits;
