@@ -102,7 +102,7 @@ struct LinkFigures {
         refused(figures.counter("farboot_sync_refused_documents_total",
                                 "Desired states and offers that were refused")),
         rotten(figures.counter("farboot_store_rotten_chunks_total",
-                               "Chunks found rotten on the disk; each is fetched again")),
+                               "Chunks found rotten on the disk")),
         unreadable(figures.counter("farboot_catalog_refused_releases_total",
                                    "Releases on the disk that were changed, not signed by the "
                                    "fleet's key, or not readable; they are not served")),

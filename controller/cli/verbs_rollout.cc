@@ -194,7 +194,8 @@ void add_rollout_verbs(CLI::App& app, Session& session) {
   for (const bool live : {true, false}) {
     auto id = std::make_shared<std::string>();
     CLI::App& verb =
-        live ? add_verb(rollout, "watch", "a live view until it ends; exit code 1 if a site failed",
+        live ? add_verb(rollout, "watch",
+                        "a live view until it ends; exit code 1 unless each site is active",
                         "farboot rollout watch")
              : add_verb(rollout, "status", "how it stands now", "farboot rollout status 3");
     verb.add_option("id", *id, "default: the newest");

@@ -1,8 +1,8 @@
 # ./dev fuzz, bench
 # shellcheck shell=bash
 
-# ./dev fuzz [TARGET] [SECONDS]: libFuzzer on one target or on each, starting from tests/fuzz/corpus and the golden
-# files. What it finds new lies in build/fuzz/corpus; a crash lies in build/fuzz/crash-TARGET-*.
+# ./dev fuzz [TARGET] [SECONDS]: libFuzzer on one target or on each, starting from tests/fuzz/corpus
+# (./dev test replays the golden files as well). What it finds new lies in build/fuzz/corpus; a crash lies in build/fuzz/crash-TARGET-*.
 do_fuzz() {
   local target=${1:-all} seconds=${2:-60} targets=() name status=0
   do_deps build test
@@ -27,7 +27,7 @@ do_fuzz() {
   return $status
 }
 
-# ./dev bench [NAME...]: the programs tests/bench/*_bench.cc (and scripts *_bench.sh beside them), optimised.
+# ./dev bench [NAME...]: the scripts tests/bench/*_bench.sh with optimised programs.
 do_bench() {
   local names=("$@") name found='' status=0
   do_deps build test bench demo
