@@ -33,30 +33,33 @@ Error Channel::ended() const {
                   : fail(Errc::cancelled, "server: stops");
 }
 
+Result<void> Channel::outcome(const boost::system::error_code& error) const {
+  if (expired_ || aborted_) return ended();
+  if (error) return fail(Errc::cancelled, "client: {}", error.message());
+  return {};
+}
+
 /// By Asio: a wait for the socket alone would set its events anew each time, and be told first that
 /// it can be written to if it ever waited for that.
 Task<Result<std::size_t>> Channel::receive(std::span<char> into) {
-  if (expired_ || aborted_) co_return ended();
   boost::system::error_code error;
+  if (auto before = outcome(error); !before) co_return before.error();
   const std::size_t n = co_await socket_.async_read_some(
       asio::buffer(into.data(), into.size()), asio::redirect_error(asio::use_awaitable, error));
-  if (expired_ || aborted_) co_return ended();
-  if (error == asio::error::eof) co_return std::size_t{0};
-  if (error) co_return fail(Errc::cancelled, "client: {}", error.message());
+  if (error == asio::error::eof) error.clear();  // and n is 0
+  if (auto read = outcome(error); !read) co_return read.error();
   co_return n;
 }
 
 Task<Result<void>> Channel::writable() {
-  if (expired_ || aborted_) co_return ended();
+  boost::system::error_code error;
+  if (auto before = outcome(error); !before) co_return before.error();
   deadline_in(stall_timeout_);
   waits_for_client_ = true;
-  boost::system::error_code error;
   co_await socket_.async_wait(Tcp::socket::wait_write,
                               asio::redirect_error(asio::use_awaitable, error));
   waits_for_client_ = false;
-  if (expired_ || aborted_) co_return ended();
-  if (error) co_return fail(Errc::cancelled, "client: {}", error.message());
-  co_return Result<void>();
+  co_return outcome(error);
 }
 
 Task<Result<void>> Channel::send(std::string_view first, std::string_view second, Flush flush) {

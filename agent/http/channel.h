@@ -71,6 +71,8 @@ class Channel {
 
  private:
   Error ended() const;
+  /// Of an operation on the socket; with no error: whether one may begin.
+  Result<void> outcome(const boost::system::error_code& error) const;
 
   boost::asio::ip::tcp::socket socket_;
   const Clock& clock_;
