@@ -29,23 +29,22 @@ do_fuzz() {
 
 # ./dev bench [NAME...]: the scripts tests/bench/*_bench.sh with optimised programs.
 do_bench() {
-  local names=("$@") name found='' status=0
+  local names=("$@") name status=0
+  for name in "${names[@]}"; do
+    [ -x "tests/bench/${name}_bench.sh" ] || { echo "dev bench: no bench '$name'" >&2; return 2; }
+  done
   do_deps build test bench demo
   # shellcheck disable=SC2046
   build_tree release-tests farboot-controller farboot-agent farboot \
     $(sed -n 's/^farboot_bench(\([a-z_]*\).*/\1/p' tests/bench/CMakeLists.txt)
   if [ ${#names[@]} = 0 ]; then
-    for name in tests/bench/*_bench.cc tests/bench/*_bench.sh; do
-      [ -f "$name" ] || continue
+    for name in tests/bench/*_bench.sh; do
       name=${name##*/}
-      names+=("${name%_bench.*}")
+      names+=("${name%_bench.sh}")
     done
   fi
   for name in "${names[@]}"; do
-    found=
-    if [ -x "build/release-tests/bin/${name}_bench" ]; then found=1; "build/release-tests/bin/${name}_bench" || status=1; fi
-    if [ -x "tests/bench/${name}_bench.sh" ]; then found=1; "tests/bench/${name}_bench.sh" build/release-tests/bin || status=1; fi
-    [ -n "$found" ] || { echo "dev bench: no bench '$name'" >&2; return 2; }
+    "tests/bench/${name}_bench.sh" build/release-tests/bin || status=1
   done
   return $status
 }
