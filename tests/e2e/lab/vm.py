@@ -85,7 +85,7 @@ class Machine:
         self.serial = open(self.base + ".serial", "wb")
         self.sockets = tempfile.mkdtemp(prefix="farboot-vm-")     # a socket's path has 107 bytes at most
         self.again = False
-        self.proc = self.qmp = self.answers = self.console = None
+        self.proc = self.qmp = self.console = None
         self.on_seen = on_seen or (lambda seconds, text: None)
         self.may_end = lambda: True
 
@@ -168,14 +168,14 @@ class Machine:
             self.proc = subprocess.Popen(["nice"] + command, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=subprocess.STDOUT)
         serial, self.qmp = self.connect("serial"), self.connect("qmp")
-        self.qmp.settimeout(120)                            # a monitor that is stuck ends in this run's own timeout
+        self.qmp.settimeout(120)                            # a monitor that is stuck does not keep this run beyond its own
         # A thread of its own reads the console: QEMU stands still while the console socket is full, and then answers
         # no QMP either.
         self.console = queue.Queue()
         threading.Thread(target=self.read_console, args=(serial, self.console), daemon=True).start()
-        self.answers = self.qmp.makefile("r")
-        self.answers.readline()
-        self.ask("qmp_capabilities")
+        self.unread = b""
+        if not self.answer() or "return" not in self.ask("qmp_capabilities"):
+            raise RuntimeError(f"QEMU's monitor says nothing, see {self.base}.qemu")
 
     def connect(self, name):
         deadline = time.monotonic() + 60
@@ -202,15 +202,29 @@ class Machine:
             out.put(data)
 
     def ask(self, command, **args):
-        self.qmp.sendall(json.dumps({"execute": command, "arguments": args}).encode() + b"\n")
-        while True:
-            line = self.answers.readline()
-            if not line:
-                return {}
-            message = json.loads(line)
+        """The answer; {} if the monitor gives none, which the run outlives: the console says how it went."""
+        try:
+            self.qmp.sendall(json.dumps({"execute": command, "arguments": args}).encode() + b"\n")
+        except OSError:
+            return {}
+        while message := self.answer():
             self.event(message)
             if "return" in message or "error" in message:
                 return message
+        return {}
+
+    def answer(self):
+        """The monitor's next message, {} at its end or when none comes in time; a later call takes it up again."""
+        while b"\n" not in self.unread:
+            try:
+                data = self.qmp.recv(65536)
+            except OSError:
+                return {}
+            if not data:
+                return {}
+            self.unread += data
+        line, self.unread = self.unread.split(b"\n", 1)
+        return json.loads(line)
 
     def event(self, message):
         what = message.get("data", {})
@@ -220,11 +234,8 @@ class Machine:
 
     def ended(self):
         """QEMU has ended: True if that was a guest reset after which the machine is to start again."""
-        try:
-            for line in self.answers:
-                self.event(json.loads(line))
-        except (OSError, ValueError):
-            pass
+        while message := self.answer():
+            self.event(message)
         self.proc.wait(60)
         return self.o.reset == "cold" and self.again
 
@@ -285,10 +296,7 @@ class Machine:
             if until is not None and self.now() >= until:
                 status = DONE
                 break
-            try:
-                self.ask("query-status")                    # collects RESET events
-            except OSError:
-                pass
+            self.ask("query-status")                        # collects RESET events
         self.finish(status, [e.pattern for e in expect])
         return status
 
