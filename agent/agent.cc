@@ -270,9 +270,12 @@ void Agent::Parts::drain() {
   const SteadyTime end = clock.steady() + kDrainMax;
   loop.restart();
   spawn(loop, "agent.flush", flush_hosts());
-  while ((http.connections() + tftp.sessions() > 0 || !hosts_flushed) && clock.steady() < end) {
-    if (loop.run_one_for(kDrainMax) == 0) break;
+  while (http.connections() + tftp.sessions() > 0 || !hosts_flushed) {
+    const auto left = end - clock.steady();
+    if (left <= left.zero() || loop.run_one_for(left) == 0) break;
   }
+  if (!hosts_flushed)
+    log::error("agent.hosts_not_kept", log::kv("error", "the disk did not answer in time"));
 }
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
