@@ -38,15 +38,16 @@ do_deps() {
     echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
     deps_install "${missing[@]}" || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
   fi
-  [[ " ${groups[*]} " != *" bench "* ]] || deps_atftpd
 }
 
 # atftpd cannot be installed beside tftpd-hpa, whose libraries it needs: unpacked where tftp_bench.sh looks for it.
 deps_atftpd() {
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
   [ ! -x build/peers/usr/sbin/atftpd ] || return 0
   mkdir -p build/peers
   deps_unpack atftpd build/peers ||
-    echo "dev deps: atftpd did not come, tftp_bench.sh goes without; ./dev deps bench tries again" >&2
+    echo "dev deps: atftpd did not come, tftp_bench.sh goes without; ./dev bench tftp tries again" >&2
 }
 
 # deps_unpack PACKAGE FOLDER

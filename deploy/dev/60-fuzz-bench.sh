@@ -43,6 +43,7 @@ do_bench() {
       names+=("${name%_bench.sh}")
     done
   fi
+  [[ " ${names[*]} " != *" tftp "* ]] || deps_atftpd
   for name in "${names[@]}"; do
     "tests/bench/${name}_bench.sh" build/release-tests/bin || status=1
   done

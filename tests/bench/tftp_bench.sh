@@ -7,7 +7,7 @@
 # and tun_netem.
 set -euo pipefail
 bin=$(readlink -f "${1:?BIN}")
-atftpd=$(command -v atftpd || readlink -m "$(dirname "$0")/../../build/peers/usr/sbin/atftpd") # ./dev deps bench
+atftpd=$(command -v atftpd || readlink -m "$(dirname "$0")/../../build/peers/usr/sbin/atftpd") # ./dev bench tftp
 shift
 lines="0:0 1:0 5:0 1:0.01" blocks="1428" windows="1 16 64" clients="1 50" rounds=2 seconds=3 out=
 while [ $# -gt 0 ]; do
