@@ -198,9 +198,9 @@ site_down() {
   compgen -G "$lab/site/*/env" >/dev/null || delete_namespace "$WANNS"
 }
 
-tbf() { # namespace device rate|off
+tbf() { # namespace device rate|off [burst]
   in_ns "$1" tc qdisc del dev "$2" root 2>/dev/null || true
-  [ "$3" = off ] || in_ns "$1" tc qdisc add dev "$2" root tbf rate "$3" burst 128kb latency 40ms
+  [ "$3" = off ] || in_ns "$1" tc qdisc add dev "$2" root tbf rate "$3" burst "${4:-128kb}" latency 40ms
 }
 
 shape_tap() { # tap rate|off
@@ -253,7 +253,8 @@ shape_wan() { # off | [rate R] [delay MS] [loss PCT]
 shape() { # NAME what ...
   load "$1"
   case $2 in
-    lan) tbf "$NS" pi0 "$3" && tbf "$PINS" eth0 "$3" ;;
+    # 128 KiB last 1 ms at 1 Gbit/s: a timer that comes later than that would waste part of the line.
+    lan) tbf "$NS" pi0 "$3" 1mb && tbf "$PINS" eth0 "$3" 1mb ;;
     tap*) shape_tap "$2" "$3" ;;
     wan) shift 2 && shape_wan "$@" ;;
     *) usage ;;
