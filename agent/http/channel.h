@@ -56,7 +56,8 @@ class Channel {
   }
   void no_deadline() { deadline_ = SteadyTime::max(); }
   bool overdue(SteadyTime now) const { return now > deadline_; }
-  /// Ends what waits, and what comes before the next deadline_in(), with `timeout`.
+  /// Ends what waits, and each wait until the next deadline_in(), with `timeout`; what the socket
+  /// takes at once still goes out.
   void expire();
   /// The same with `cancelled`.
   void abort();
