@@ -85,5 +85,7 @@ class Whole(LabCase):
                      f"BOOTED-FROM-DISK {self.tree.expect}", "over the line", "stage, prove and activate",
                      "machine: power on to its own disk", "The site stays up while this shell runs"):
             self.assertIn(text, printed)
+        self.assertRegex(printed, r"(?m)^ *stage, prove and activate +[\d.]+ +[1-9][\d.]+ MB$", "bytes are counted")
+        self.assertRegex(printed, r"(?m)^ *machine: power on to its own disk +[\d.]+ +0\.0 MB$")
         self.assertRegex(printed.split("The site stays up")[1], r"web1 .*done", "the shell reaches the controller")
         self.assertEqual(os.listdir(scratch), [], printed)

@@ -15,9 +15,12 @@ class Install(LabCase):
     def test_bios_installs_once_then_boots_its_disk(self):
         """Net first: the second boot asks us again and is told to boot its disk."""
         stage = self.staged(hosts={"web1": BIOS_MAC})
+        staged_bytes = sum(stage.net.wan_bytes())
         with self.capture(stage) as capture:
             machine = self.run_machine(self.machine(stage, "bios", BIOS_MAC, order="net,disk",
                                                     expect=self.installed_and_booted()))
+        self.assertLess(sum(stage.net.wan_bytes()) - staged_bytes, staged_bytes / 100,
+                        "what was staged does not come over the line again")
         self.assertEqual(len(machine.resets), 1)
         self.assertEqual(address_givers(capture.packets()), {stage.net.router})
         wait_for("the controller knows of it", lambda: stage.controller.host_state("lyon/web1") == "done", 60)
