@@ -1,6 +1,6 @@
 """The main job, with real firmware: from power on to a machine that came up from its own disk."""
 from farboot_lab.case import LabCase
-from farboot_lab.packets import address_givers
+from farboot_lab.packets import BOOT_SERVER, address_givers, decode_dhcp
 from farboot_lab.wait import wait_for
 
 BIOS_MAC, UEFI_MAC = "52:54:00:65:00:01", "52:54:00:65:00:02"
@@ -12,24 +12,35 @@ class Install(LabCase):
         stage.bring_up(self.tree.iso, self.make_fleet(**fleet))
         return stage
 
-    def test_bios_installs_once_then_boots_its_disk(self):
-        """Net first: the second boot asks us again and is told to boot its disk."""
-        stage = self.staged(hosts={"web1": BIOS_MAC})
+    def install_once(self, host, mac, firmware):
+        """Net first: the second boot asks us again and is told to boot its disk. Returns the stage and what its DHCP
+        servers and clients said."""
+        stage = self.staged(hosts={host: mac})
         staged_bytes = sum(stage.net.wan_bytes())
         with self.capture(stage) as capture:
-            machine = self.run_machine(self.machine(stage, "bios", BIOS_MAC, order="net,disk",
+            machine = self.run_machine(self.machine(stage, firmware, mac, firmware=firmware, order="net,disk",
                                                     expect=self.installed_and_booted()))
         self.assertLess(sum(stage.net.wan_bytes()) - staged_bytes, staged_bytes / 100,
                         "what was staged does not come over the line again")
         self.assertEqual(len(machine.resets), 1)
-        self.assertEqual(address_givers(capture.packets()), {stage.net.router})
-        wait_for("the controller knows of it", lambda: stage.controller.host_state("lyon/web1") == "done", 60)
+        decided = [e["boot"] for e in stage.agent.daemon.events("boot.decided")]
+        self.assertEqual((decided[0], set(decided[1:])), ("entry", {"local_disk"}), "armed once; asked again, it was told so")
+        datagrams = capture.packets()
+        self.assertEqual(address_givers(datagrams), {stage.net.router})
+        wait_for("the controller knows of it", lambda: stage.controller.host_state(f"lyon/{host}") == "done", 60)
+        return stage, datagrams
 
-    def test_uefi_installs_and_boots_its_disk(self):
-        stage = self.staged(hosts={"web2": UEFI_MAC})
-        self.run_machine(self.machine(stage, "uefi", UEFI_MAC, firmware="uefi", expect=self.installed_and_booted()))
+    def test_bios_installs_once_then_boots_its_disk(self):
+        self.install_once("web1", BIOS_MAC, "bios")
+
+    def test_uefi_installs_once_then_boots_its_disk(self):
+        stage, datagrams = self.install_once("web2", UEFI_MAC, "uefi")
         self.assertTrue(any("snponly.efi" in " ".join(e.values()) for e in stage.agent.daemon.events("tftp.sent")),
                         "OVMF fetched its loader by TFTP")
+        asked = [d for d in datagrams if (d.source_mac, d.target, d.target_port) == (UEFI_MAC, stage.net.pi, BOOT_SERVER)]
+        self.assertTrue(asked, "OVMF asked again on port 4011")
+        told = {decode_dhcp(d.data).file_name for d in datagrams if (d.source, d.source_port) == (stage.net.pi, BOOT_SERVER)}
+        self.assertEqual(told, {"snponly.efi"})
 
 
 class Offline(LabCase):
