@@ -8,7 +8,9 @@ from farboot_lab.case import LabCase
 from farboot_lab.fake_machine import FakeMachine
 from farboot_lab.wait import wait_for
 
-NUMBERS = re.compile(r"\d[\d.]*\s*(?:bytes|[KMG]i?B)|\d{6,}")
+TREE_NEEDS = re.compile(r"the tree needs [\d.]+ MiB \((\d+) bytes\), but the store can take only [\d.]+ MiB \((\d+) bytes\) more ")
+DOES_NOT_FIT = re.compile(r"release r2: does not fit: (\d+) bytes, (\d+) free and (\d+) held under a budget of \d+; raise store_budget_bytes ")
+NOISE_BYTES = 120 << 20
 
 
 def small_disk(case, folder, megabytes):
@@ -39,19 +41,34 @@ class FullDisk(LabCase):
     def test_import_that_does_not_fit(self):
         small_disk(self, self.stage.controller.state, 40)
         controller = self.stage.start_controller()
-        done = controller.cli("image", "import", self.tree.iso, "--name", "centos7", "--tag", "1708", ok=None)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(done.stdout + done.stderr, NUMBERS)
-        self.assertEqual(controller.json("image", "list"), [])
+        before = self.held()
+        needed = self.refused_import("centos7")
+        self.assertGreater(needed, 40 << 20)
+        self.assertLess(needed, os.path.getsize(self.tree.iso))
+        self.assertEqual(self.held(), before)
         controller.daemon.restart()
-        self.assertEqual(controller.json("image", "list"), [])
+        self.assertEqual(self.held(), before)
+
+    def held(self):
+        """Of the controller: its images and chunks."""
+        controller = self.stage.controller
+        return controller.json("image", "list"), controller.json("status")["content"].get("chunks", 0)
+
+    def refused_import(self, name):
+        """The bytes it is told are needed, more than there are."""
+        done = self.stage.controller.cli("image", "import", self.tree.iso, "--name", name, "--tag", "1708", ok=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, TREE_NEEDS)
+        needed, free = map(int, TREE_NEEDS.search(done.stderr).groups())
+        self.assertGreater(needed, free)
+        return needed
 
     def big_fleet(self):
         """The second release: as the first, and an image of 120 MB that shares nothing with it."""
         folder = os.path.join(self.work, "noise-" + self._testMethodName)
         os.makedirs(os.path.join(folder, "images"))
         with open(os.path.join(folder, "images", "noise.img"), "wb") as file:
-            for _ in range(120):
+            for _ in range(NOISE_BYTES >> 20):
                 file.write(os.urandom(1 << 20))
         for name in ("vmlinuz", "initrd.img"):
             fleet.write(os.path.join(folder, "images", "pxeboot", name), f"{name} of a tool\n")
@@ -74,7 +91,10 @@ class FullDisk(LabCase):
         self.stage.controller.cli("apply", self.big_fleet())
         before = self.stage.net.wan_bytes()[0]
         self.stage.controller.cli("rollout", "start", "r2", "--site", "lyon")
-        wait_for("the agent says why it will not take r2", lambda: NUMBERS.search(self.agent_error()), 60)
+        told = wait_for("the agent says why it will not take r2", self.agent_error, 60)
+        self.assertRegex(told, DOES_NOT_FIT)
+        needed, free, held = map(int, DOES_NOT_FIT.search(told).groups())
+        self.assertGreater(needed, max(NOISE_BYTES, free + held))
         self.assertLess(self.stage.net.wan_bytes()[0] - before, 20e6, "before the content moved")
         self.serves_everything()
 
@@ -106,12 +126,12 @@ class FullDisk(LabCase):
         controller.cli("rollout", "start", "r2", "--site", "lyon")
         wait_for("the transfer is under way", lambda: self.stage.net.wan_bytes()[0] - start > 20e6, 60)
         hog = take_all(controller.state)
-        refused = controller.cli("image", "import", self.tree.iso, "--name", "other", "--tag", "1", ok=None)
-        self.assertNotEqual(refused.returncode, 0)
-        self.assertRegex(refused.stdout + refused.stderr, NUMBERS)
+        before = self.held()
+        self.refused_import("other")
+        self.assertEqual(self.held(), before)
         controller.daemon.kill()
         controller.daemon.start()
-        self.assertEqual(len(controller.json("image", "list")), 2)
+        self.assertEqual(self.held(), before)
         wait_for("all of r2 is sent", lambda: self.stage.net.wan_bytes()[0] - start > 120e6, 180)
         os.unlink(hog)
         controller.cli("rollout", "watch", timeout=180)
