@@ -1,5 +1,7 @@
 """What must be refused: bad images, bad fleet files, bad tokens, foreign certificates, tampered releases. Each with a
 message that says what and where, an exit status, and nothing half-stored."""
+import base64
+import hashlib
 import os
 import re
 import shutil
@@ -14,6 +16,15 @@ from farboot_lab.wait import wait_for
 PLACE = re.compile(r"[\w./-]+\.(?:yaml|ks):\d+")
 ISO_WAY_OUT = "no image was stored: copy the ISO again and compare its SHA-256 with the one published for it"
 TREE_WAY_OUT = "no image was stored: copy the tree again, all of it from one version, or import the ISO"
+
+
+def with_another_secret(token):
+    """`fb1.` and base64url of: expiry (8 bytes), CA's fingerprint (32), id (8), secret (24), names, 4 bytes of the SHA-256 of
+    all that."""
+    text = token.removeprefix("fb1.")
+    body = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-4])
+    body[48] ^= 1
+    return "fb1." + base64.urlsafe_b64encode(body + hashlib.sha256(body).digest()[:4]).decode().rstrip("=")
 
 
 class Controllers(LabCase):
@@ -164,36 +175,43 @@ class Trust(LabCase):
     def token(self, name, *args):
         return token_of(self.stage.controller.cli("agent", "enroll", "--site", "lyon", "--name", name, *args).stdout)
 
-    def refused_enrolment(self, name, token):
-        agent = self.new_agent(name)
-        since = self.stage.controller.daemon.log_size()
+    def tokens_refused(self):
+        return int(self.stage.controller.json("status").get("refusals", {}).get("tokens", 0))
+
+    def refused_enrolment(self, name, token, text, *reasons):
+        """Refused with `text`; by the controller for `reasons`, which it logs and counts."""
+        agent, controller = self.new_agent(name), self.stage.controller
+        since, before = controller.daemon.log_size(), self.tokens_refused()
         done = agent.enroll(token, ok=None)
         self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn(text, done.stdout + done.stderr)
         self.assertFalse(os.path.exists(os.path.join(agent.state, "identity", "identity.json")))
-        return done.stdout + done.stderr, since
+        self.assertEqual([e["reason"] for e in controller.daemon.events("pki.token_refused", since)], list(reasons))
+        self.assertEqual(self.tokens_refused() - before, len(reasons))
 
     def test_token_is_used_once(self):
         token = self.token("once")
         self.new_agent("once").enroll(token)
-        text, since = self.refused_enrolment("twice", token)
-        self.assertIn("used", text)
-        self.assertTrue(self.stage.controller.daemon.events("pki.token_refused", since), "the controller logs it")
-        self.assertGreater(int(self.stage.controller.json("status")["refusals"]["tokens"]), 0, "and counts it")
+        self.refused_enrolment("twice", token, "used already", "used")
 
     def test_token_expires(self):
         token = self.token("late", "--ttl", "1s")
-        def expired():
-            text, _ = self.refused_enrolment("late", token)
-            return "expired" in text
         import time
         time.sleep(1.1)        # the token's own life: there is nothing else to wait for
-        self.assertTrue(expired())
+        self.refused_enrolment("late", token, "expired at", "expired")
+
+    def test_token_with_another_secret(self):
+        """Well-formed, and of an agent that is expected: only its secret is guessed."""
+        token = self.token("guessed")
+        self.refused_enrolment("guessed", with_another_secret(token), "wrong secret", "wrong secret")
+        self.new_agent("guessed").enroll(token)
 
     def test_token_with_another_letter(self):
+        """The agent sees that itself, and asks nobody."""
         token = self.token("letter")
         middle = len(token) * 3 // 4
-        text, _ = self.refused_enrolment("letter", token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1:])
-        self.assertTrue(text.strip())
+        damaged = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1:]
+        self.refused_enrolment("letter", damaged, "copy the whole line again")
 
     def second_controller(self):
         """Another fleet's controller, in the same wan: its own CA, its own operator."""
