@@ -20,7 +20,7 @@ class Install(LabCase):
         with self.capture(stage) as capture:
             machine = self.run_machine(self.machine(stage, firmware, mac, firmware=firmware, order="net,disk",
                                                     expect=self.installed_and_booted()))
-        self.assertLess(sum(stage.net.wan_bytes()) - staged_bytes, staged_bytes / 100,
+        self.assertLess(sum(stage.net.wan_bytes()) - staged_bytes, staged_bytes / 20,
                         "what was staged does not come over the line again")
         self.assertEqual(len(machine.resets), 1)
         decided = [e["boot"] for e in stage.agent.daemon.events("boot.decided")]
