@@ -108,6 +108,8 @@ class Machine:
             if o.firmware.startswith("uefi"):
                 q += self.flash(first("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"),
                                 first("/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
+        if o.firmware == "uefi":                            # the site has none: OVMF waits two minutes for it
+            q += ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
         if o.firmware.endswith("-http"):
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n",
                   "-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
