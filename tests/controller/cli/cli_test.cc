@@ -67,7 +67,8 @@ class CliTest : public ::testing::Test {
     text = std::regex_replace(text, std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{8}"), "TIME");
     return std::regex_replace(text, std::regex("fb1\\.[A-Za-z0-9_.-]+"), "TOKEN");
   }
-  void golden(const std::string& name, const Ran& ran) {
+  void golden(const std::string& name, const Ran& ran, int exit = 0) {
+    EXPECT_EQ(ran.exit, exit) << name;
     expect_golden("cli/" + name + ".txt", plain(ran.out));
   }
   /// A fleet of one site, as files.
@@ -96,20 +97,14 @@ class CliTest : public ::testing::Test {
 
 TEST_F(CliTest, WalksFromApplyToRollout) {
   const std::string folder = fleet();
-  const Ran diff = run({"diff", folder});
-  EXPECT_EQ(diff.exit, 0);
-  golden("diff-first", diff);
+  golden("diff-first", run({"diff", folder}));
   EXPECT_FALSE(*controller_.releases.newest());
 
-  const Ran applied = run({"apply", folder, "--comment", "first"});
-  EXPECT_EQ(applied.exit, 0);
-  golden("apply-first", applied);
+  golden("apply-first", run({"apply", folder, "--comment", "first"}));
   ASSERT_TRUE(*controller_.releases.newest());
   EXPECT_EQ((*controller_.releases.newest())->release.comment, "first");
 
-  const Ran again = run({"apply", folder});
-  EXPECT_EQ(again.exit, 0);
-  golden("apply-again", again);
+  golden("apply-again", run({"apply", folder}));
 
   std::ofstream(folder + "/kickstarts/base.ks") << "text\nurl --url={{image.repo}}\npoweroff\n";
   golden("diff-changed", run({"diff", folder}));
@@ -119,9 +114,7 @@ TEST_F(CliTest, WalksFromApplyToRollout) {
   golden("release-show", run({"release", "show", "r1"}));
   golden("site-list", run({"site", "list"}));
   golden("host-list", run({"host", "list"}));
-  const Ran token = run({"agent", "enroll", "--site", "lyon", "--ttl", "2h"});
-  EXPECT_EQ(token.exit, 0);
-  golden("agent-enroll", token);
+  golden("agent-enroll", run({"agent", "enroll", "--site", "lyon", "--ttl", "2h"}));
 
   controller_.enrol("lyon", "pi1");
   AgentReport report = controller_.report("lyon/pi1");
@@ -133,18 +126,14 @@ TEST_F(CliTest, WalksFromApplyToRollout) {
   controller_.fleet.on_connected("lyon/pi1", "lyon");
   controller_.fleet.on_report(report);
   golden("agent-list", run({"agent", "list"}));
-  const Ran start = run({"rollout", "start", "r2", "--site", "lyon"});
-  EXPECT_EQ(start.exit, 0);
-  golden("rollout-start", start);
+  golden("rollout-start", run({"rollout", "start", "r2", "--site", "lyon"}));
   ASSERT_TRUE(controller_.runner.run_once());
   golden("rollout-status", run({"rollout", "status"}));
   golden("site-show", run({"site", "show", "lyon"}));
   golden("status", run({"status"}));
   golden("rollout-abort", run({"rollout", "abort", "--reason", "wrong"}));
   ASSERT_TRUE(controller_.runner.run_once());
-  const Ran watched = run({"rollout", "watch"});
-  EXPECT_EQ(watched.exit, 1) << "it did not end as it should";
-  golden("rollout-watch", watched);
+  golden("rollout-watch", run({"rollout", "watch"}), 1);  // it did not end as it should
   golden("rollout-list", run({"rollout", "list"}));
   golden("host-install", run({"host", "install", "lyon/web1"}));
   golden("host-set", run({"host", "set", "lyon/web1", "--entry", "", "--var", "ip=10.0.0.9"}));
@@ -169,13 +158,10 @@ TEST_F(CliTest, WatchFollowsARolloutToItsGoodEnd) {
 TEST_F(CliTest, ImagesForPeopleAndPrograms) {
   golden("image-list", run({"image", "list"}));
   golden("image-show", run({"image", "show", "centos7"}));
-  const Ran json = run({"image", "list", "-o", "json"});
-  golden("image-list-json", json);
+  golden("image-list-json", run({"image", "list", "-o", "json"}));
   EXPECT_EQ(run({"image", "remove", "centos7"}).exit, 0);
-  const Ran gone = run({"image", "show", "centos7"});
-  EXPECT_EQ(gone.exit, 3);
-  golden("image-gone", gone);
-  golden("loader-none", run({"loader", "show"}));
+  golden("image-gone", run({"image", "show", "centos7"}), 3);
+  golden("loader-none", run({"loader", "show"}), 3);
 }
 
 TEST_F(CliTest, ImportsAndSaysSo) {
