@@ -117,4 +117,10 @@ std::string to_json(const pb::Message& message, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string to_json(std::string_view name, std::string_view text) {
+  Json json = Json::object();
+  json[std::string(name)] = text;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace farboot

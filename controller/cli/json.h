@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace google::protobuf {
 class Message;
@@ -12,5 +13,7 @@ namespace farboot {
 
 /// `indent` < 0: one line.
 std::string to_json(const google::protobuf::Message& message, int indent = 2);
+/// An object of one text: for a verb that asks no controller, and so has no message.
+std::string to_json(std::string_view name, std::string_view text);
 
 }  // namespace farboot

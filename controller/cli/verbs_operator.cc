@@ -33,7 +33,7 @@ Exit request(Session& session, const std::string& out) {
       "send this file to an admin, who says:\n  farboot operator issue NAME --role ROLE "
       "--csr request.pem\nand put the three files that makes beside key.pem, which stays "
       "here\n");
-  session.say(file.string() + "\n");
+  session.say((session.json() ? to_json("request", file.string()) : file.string()) + "\n");
   return Exit::done;
 }
 

@@ -6,11 +6,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
 #include <regex>
 #include <sstream>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/support/golden.h"
 #include "tests/support/test_controller.h"
@@ -20,9 +23,57 @@ namespace {
 
 using ::testing::HasSubstr;
 
+using Words = std::vector<std::string>;
+
+/// All there are.
+const std::vector<Words> kVerbs{{"image", "import"},
+                                {"image", "list"},
+                                {"image", "show"},
+                                {"image", "remove"},
+                                {"loader", "import"},
+                                {"loader", "show"},
+                                {"diff"},
+                                {"apply"},
+                                {"release", "list"},
+                                {"release", "show"},
+                                {"rollout", "start"},
+                                {"rollout", "watch"},
+                                {"rollout", "status"},
+                                {"rollout", "list"},
+                                {"rollout", "pause"},
+                                {"rollout", "resume"},
+                                {"rollout", "abort"},
+                                {"site", "list"},
+                                {"site", "show"},
+                                {"agent", "enroll"},
+                                {"agent", "list"},
+                                {"agent", "revoke"},
+                                {"host", "list"},
+                                {"host", "set"},
+                                {"host", "install"},
+                                {"operator", "request"},
+                                {"operator", "issue"},
+                                {"operator", "list"},
+                                {"operator", "revoke"},
+                                {"controller", "show"},
+                                {"status"}};
+
 struct Ran {
   int exit = -1;
   std::string out;  ///< stdout, then stderr
+};
+
+enum class Shape {
+  object,
+  array,
+  objects  ///< one a line
+};
+
+/// What a verb is to say with `-o json`.
+struct Spoken {
+  Words words;
+  Shape shape = Shape::object;
+  int exit = 0;
 };
 
 class CliTest : public ::testing::Test {
@@ -36,6 +87,17 @@ class CliTest : public ::testing::Test {
     command += " --context " + quoted(controller_.context(role).string());
     for (const std::string& word : words) command += " " + quoted(word);
     return run_command(command);
+  }
+  /// In this process: `out` is what a program reads, stdout alone.
+  Ran run_for_a_program(const Words& words) {
+    Words all{"farboot", "--context", controller_.context(Role::admin).string(), "-o", "json"};
+    all.insert(all.end(), words.begin(), words.end());
+    std::vector<const char*> argv;
+    for (const std::string& word : all) argv.push_back(word.c_str());
+    std::ostringstream out, err;
+    Terminal terminal{out, err};
+    const int exit = run_cli(static_cast<int>(argv.size()), argv.data(), terminal);
+    return {exit, out.str()};
   }
   Ran run_command(const std::string& command) {
     Ran ran;
@@ -70,6 +132,30 @@ class CliTest : public ::testing::Test {
   void golden(const std::string& name, const Ran& ran, int exit = 0) {
     EXPECT_EQ(ran.exit, exit) << name;
     expect_golden("cli/" + name + ".txt", plain(ran.out));
+  }
+  void expect_json(const Spoken& spoken) {
+    SCOPED_TRACE(::testing::PrintToString(spoken.words));
+    const Ran ran = run_for_a_program(spoken.words);
+    EXPECT_EQ(ran.exit, spoken.exit);
+    Words texts{ran.out};
+    if (spoken.shape == Shape::objects) {
+      texts.clear();
+      std::istringstream lines(ran.out);
+      for (std::string line; std::getline(lines, line);) texts.push_back(line);
+      EXPECT_FALSE(texts.empty());
+    }
+    for (const std::string& text : texts) {
+      const auto json = nlohmann::json::parse(text, nullptr, false);
+      EXPECT_TRUE(spoken.shape == Shape::array ? json.is_array() : json.is_object()) << text;
+    }
+  }
+  /// A tree that can be booted.
+  std::string small_tree() {
+    const std::filesystem::path tree = controller_.folder / "tree";
+    std::filesystem::create_directories(tree / "images/pxeboot");
+    std::ofstream(tree / "images/pxeboot/vmlinuz") << "kernel";
+    std::ofstream(tree / "images/pxeboot/initrd.img") << "initrd";
+    return tree.string();
   }
   /// A fleet of one site, as files.
   std::string fleet() {
@@ -164,12 +250,55 @@ TEST_F(CliTest, ImagesForPeopleAndPrograms) {
   golden("loader-none", run({"loader", "show"}), 3);
 }
 
+TEST_F(CliTest, EveryVerbSpeaksJsonToPrograms) {
+  const std::string folder = fleet(), tree = small_tree(), bob = controller_.folder / "bob";
+  std::ofstream(tree + "/ipxe.efi") << "loader";
+  controller_.enrol("lyon", "pi1");
+  controller_.runner.start();
+  // Each finds what it needs. The agent is away, so the rollout waits until it is aborted.
+  const std::vector<Spoken> all{
+      {{"diff", folder}},
+      {{"apply", folder}},
+      {{"release", "list"}, Shape::array},
+      {{"release", "show", "r1"}},
+      {{"image", "list"}, Shape::array},
+      {{"image", "show", "centos7"}},
+      {{"image", "import", tree, "--name", "files", "--tag", "1"}},
+      {{"image", "remove", "files"}},
+      {{"loader", "import", tree}},
+      {{"loader", "show"}},
+      {{"site", "list"}, Shape::array},
+      {{"site", "show", "lyon"}},
+      {{"host", "list"}, Shape::array},
+      {{"host", "set", "lyon/web1", "--var", "ip=10.0.0.9"}},
+      {{"host", "install", "lyon/web1"}},
+      {{"agent", "enroll", "--site", "lyon"}},
+      {{"agent", "list"}, Shape::array},
+      {{"rollout", "start", "r1", "--all", "--offline", "wait"}},
+      {{"rollout", "list"}, Shape::array},
+      {{"rollout", "status"}},
+      {{"rollout", "pause"}},
+      {{"rollout", "resume"}},
+      {{"rollout", "abort"}},
+      {{"rollout", "watch"}, Shape::objects, 1},
+      {{"agent", "revoke", "lyon/pi1"}},
+      {{"operator", "request", "--out", bob}},
+      {{"operator", "issue", "bob", "--csr", bob + "/request.pem", "--out", bob}},
+      {{"operator", "list"}, Shape::array},
+      {{"operator", "revoke", "bob"}, Shape::array},
+      {{"controller", "show"}},
+      {{"status"}},
+  };
+  for (const Spoken& each : all) expect_json(each);
+  for (const Words& verb : kVerbs)
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const Spoken& each) {
+      return each.words.size() >= verb.size() &&
+             std::equal(verb.begin(), verb.end(), each.words.begin());
+    })) << ::testing::PrintToString(verb);
+}
+
 TEST_F(CliTest, ImportsAndSaysSo) {
-  const std::filesystem::path tree = controller_.folder / "tree";
-  std::filesystem::create_directories(tree / "images/pxeboot");
-  std::ofstream(tree / "images/pxeboot/vmlinuz") << "kernel";
-  std::ofstream(tree / "images/pxeboot/initrd.img") << "initrd";
-  const Ran ran = run({"image", "import", tree.string(), "--name", "files", "--tag", "1"});
+  const Ran ran = run({"image", "import", small_tree(), "--name", "files", "--tag", "1"});
   EXPECT_EQ(ran.exit, 0) << ran.out;
   EXPECT_THAT(ran.out, HasSubstr("imported files@1"));
   EXPECT_EQ(run({"image", "import", "/nowhere.iso", "--name", "x", "--tag", "1"}).exit, 3);
@@ -226,38 +355,7 @@ TEST_F(CliTest, AMirrorThatIsAwayIsNotTheController) {
 }
 
 TEST_F(CliTest, HelpHasAnExampleForEveryVerb) {
-  const std::vector<std::vector<std::string>> verbs{{"image", "import"},
-                                                    {"image", "list"},
-                                                    {"image", "show"},
-                                                    {"image", "remove"},
-                                                    {"loader", "import"},
-                                                    {"loader", "show"},
-                                                    {"diff"},
-                                                    {"apply"},
-                                                    {"release", "list"},
-                                                    {"release", "show"},
-                                                    {"rollout", "start"},
-                                                    {"rollout", "watch"},
-                                                    {"rollout", "status"},
-                                                    {"rollout", "list"},
-                                                    {"rollout", "pause"},
-                                                    {"rollout", "resume"},
-                                                    {"rollout", "abort"},
-                                                    {"site", "list"},
-                                                    {"site", "show"},
-                                                    {"agent", "enroll"},
-                                                    {"agent", "list"},
-                                                    {"agent", "revoke"},
-                                                    {"host", "list"},
-                                                    {"host", "set"},
-                                                    {"host", "install"},
-                                                    {"operator", "request"},
-                                                    {"operator", "issue"},
-                                                    {"operator", "list"},
-                                                    {"operator", "revoke"},
-                                                    {"controller", "show"},
-                                                    {"status"}};
-  for (std::vector<std::string> verb : verbs) {
+  for (std::vector<std::string> verb : kVerbs) {
     verb.insert(verb.begin(), "farboot");
     verb.push_back("--help");
     std::vector<const char*> words;
