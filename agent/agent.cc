@@ -28,6 +28,7 @@
 #include "agent/tftp/server.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/rpc/grpc_log.h"
 #include "common/service/service.h"
 #include "common/store/database.h"
 #include "common/store/pack_store.h"
@@ -244,6 +245,7 @@ void Agent::Parts::count() {
   metrics.dhcp(dhcp.counters(), dhcp.dhcp_port() != 0);
   metrics.tftp(tftp.counters(), tftp.sessions());
   metrics.link(link.status().connected, link.sync());
+  metrics.handshakes(handshakes_refused());
   metrics.catalog(catalog.refused());
   const auto active = catalog.active();
   metrics.serving(active ? active->release.number : 0, hosts.running().all());

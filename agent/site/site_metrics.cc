@@ -106,10 +106,12 @@ struct LinkFigures {
         unreadable(figures.counter("farboot_catalog_refused_releases_total",
                                    "Releases on the disk that were changed, not signed by the "
                                    "fleet's key, or not readable; they are not served")),
+        impostors(figures.counter("farboot_link_refused_handshakes_total",
+                                  "Controllers refused for their certificate")),
         release(figures.gauge("farboot_release_active", "Number of the release that is served")),
         installs(figures.gauge("farboot_installs", "Machines that install, or did lately")) {}
   Gauge &connected, &desired, &total, &done, &rate, &failing;
-  Counter &wan, &refused, &rotten, &unreadable;
+  Counter &wan, &refused, &rotten, &unreadable, &impostors;
   Gauge &release, &installs;
 };
 
@@ -177,6 +179,8 @@ void SiteMetrics::link(bool connected, const SyncStatus& sync) {
   raise_to(to.refused, sync.refused_documents);
   raise_to(to.rotten, sync.rotten_chunks);
 }
+
+void SiteMetrics::handshakes(std::uint64_t refused) { raise_to(state_->link.impostors, refused); }
 
 void SiteMetrics::catalog(std::uint64_t refused) { raise_to(state_->link.unreadable, refused); }
 

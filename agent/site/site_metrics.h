@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "agent/dhcp/server.h"
@@ -25,6 +26,7 @@ class SiteMetrics {
   void tftp(const TftpServer::Counters& counters, std::size_t sessions);
   void store(const StoreUsage& usage);
   void link(bool connected, const SyncStatus& sync);
+  void handshakes(std::uint64_t refused);
   void catalog(std::uint64_t refused);
   void serving(std::uint64_t release, std::size_t installs);
 

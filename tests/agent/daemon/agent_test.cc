@@ -132,6 +132,7 @@ TEST_F(AgentTest, CountsWhatItsServersDo) {
   EXPECT_THAT(text, HasSubstr("\nfarboot_sync_refused_documents_total 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_catalog_refused_releases_total 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_link_connected 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_link_refused_handshakes_total 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_store_budget_bytes "));
 }
 

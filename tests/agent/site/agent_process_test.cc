@@ -10,8 +10,11 @@
 #include <atomic>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <sstream>
+#include <utility>
 
+#include "agent/link/identity.h"
 #include "common/store/pack_store.h"
 #include "tests/agent/http/raw_client.h"
 #include "tests/support/eventually.h"
@@ -231,6 +234,29 @@ TEST_F(AgentProcess, AReleaseChangedOnItsDiskIsCountedAndFetchedAgain) {
   EXPECT_TRUE(eventually(served)) << log();
   EXPECT_THAT(log(), HasSubstr("event=catalog.release_unreadable key=catalog/active"));
   EXPECT_THAT(get("/v1/metrics").body, HasSubstr("\nfarboot_catalog_refused_releases_total 1\n"));
+}
+
+TEST_F(AgentProcess, RefusesWhoAnswersForItsControllerAndCountsThem) {
+  ASSERT_EQ(status_of(spawn({"enroll", controller_->token("lyon", "pi1")})), 0) << log();
+  LinkController impostor;
+  auto identity = load_identity(folder_ / "state");
+  ASSERT_TRUE(identity) << identity.error().what;
+  const std::string address = std::exchange(identity->address, impostor.address());
+  ASSERT_TRUE(store_identity(folder_ / "state", *identity));
+  start();
+  EXPECT_TRUE(eventually([&] {
+    return std::regex_search(get("/v1/metrics").body,
+                             std::regex("\nfarboot_link_refused_handshakes_total [1-9]"));
+  })) << log();
+  EXPECT_THAT(get("/v1/metrics").body, HasSubstr("\nfarboot_link_connected 0\n"));
+  EXPECT_THAT(log(), HasSubstr("event=rpc.handshake_refused"));
+  EXPECT_EQ(impostor.counts().connects, 0U);
+  stop();
+
+  identity->address = address;
+  ASSERT_TRUE(store_identity(folder_ / "state", *identity));
+  start();
+  EXPECT_TRUE(eventually([&] { return controller_->online("lyon/pi1"); })) << log();
 }
 
 /// As a dying card leaves it: each time the way out is named, and is one.

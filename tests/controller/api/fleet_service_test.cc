@@ -75,6 +75,29 @@ TEST_F(FleetServiceTest, RefusesACertificateOfAnotherAuthority) {
   EXPECT_TRUE(call(*own, &Stub::ListImages, v1::ListImagesRequest(), images));
 }
 
+TEST_F(FleetServiceTest, AnOperatorRefusesAControllerOfAnotherAuthority) {
+  // It would let the operator in: nothing but the operator's own check keeps them apart.
+  TempFolder folder;
+  const auto other = Authority::open(folder / "ca", controller_.clock);
+  ASSERT_TRUE(other) << other.error().what;
+  controller_.add_image("centos7", "1708");
+  Credentials own = controller_.operator_credentials(Role::admin);
+  const auto remove = [&](const std::string& ca_pem) {
+    own.ca_pem = ca_pem;
+    v1::RemoveImageRequest request;
+    request.set_image("centos7");
+    v1::RemoveImageResponse answer;
+    return call(*stub_of(own), &Stub::RemoveImage, request, answer);
+  };
+  take_over_grpc_log();
+  const std::uint64_t before = handshakes_refused();
+  EXPECT_EQ(remove((*other)->ca_pem()).error().code, Errc::unavailable);
+  EXPECT_TRUE(eventually([&] { return handshakes_refused() > before; }));
+  EXPECT_EQ(controller_.images.images()->size(), 1u) << "it was not even asked";
+  EXPECT_TRUE(remove(controller_.authority->ca_pem()));
+  EXPECT_TRUE(controller_.images.images()->empty());
+}
+
 TEST_F(FleetServiceTest, AppliesAFleetThatComesInParts) {
   controller_.add_image("centos7", "1708");
   v1::FleetSpec first = spec(), second;
