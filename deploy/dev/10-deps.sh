@@ -23,8 +23,10 @@ deps_missing() {
   done
 }
 
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
 do_deps() {
-  local groups=("$@") group names wanted=() missing sudo=() # sudo: of deps_install, too
+  local groups=("$@") group names wanted=() missing
   [ ${#groups[@]} -gt 0 ] || groups=(build test demo)
   for group in "${groups[@]}"; do
     names=deps_$group
@@ -32,7 +34,6 @@ do_deps() {
     # shellcheck disable=SC2206
     wanted+=(${!names})
   done
-  [ "$(id -u)" = 0 ] || sudo=(sudo)
   mapfile -t missing < <(deps_missing "${wanted[@]}" | sort -u)
   if [ ${#missing[@]} -gt 0 ]; then
     echo "dev deps: installing ${#missing[@]} packages: ${missing[*]}"
@@ -42,8 +43,6 @@ do_deps() {
 
 # atftpd cannot be installed beside tftpd-hpa, whose libraries it needs: unpacked where tftp_bench.sh looks for it.
 deps_atftpd() {
-  local sudo=()
-  [ "$(id -u)" = 0 ] || sudo=(sudo)
   [ ! -x build/peers/usr/sbin/atftpd ] || return 0
   mkdir -p build/peers
   deps_unpack atftpd build/peers ||
@@ -52,7 +51,7 @@ deps_atftpd() {
 
 # deps_unpack PACKAGE FOLDER
 deps_unpack() {
-  "${sudo[@]}" apt-get -qq -o DPkg::Lock::Timeout=600 update || return 1
+  as_root apt-get -qq -o DPkg::Lock::Timeout=600 update || return 1
   (cd "$2" && rm -f "$1"_*.deb && apt-get -qq -o APT::Sandbox::User=root download "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
 }
 
@@ -61,12 +60,12 @@ deps_install() (
   # No service may start by being installed (nginx would take port 80): policy-rc.d says no meanwhile, and never longer.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ] || grep -qsx '# ./dev deps' $policy; then
-    trap '"${sudo[@]}" rm -f $policy' EXIT
+    trap 'as_root rm -f $policy' EXIT
     trap 'exit 130' INT TERM HUP
-    printf '#!/bin/sh\n# ./dev deps\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
-    "${sudo[@]}" chmod +x $policy
+    printf '#!/bin/sh\n# ./dev deps\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod +x $policy
   fi
-  "${sudo[@]}" apt-get -qq -o DPkg::Lock::Timeout=600 update || exit 1
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get -qq install -y --no-install-recommends \
+  as_root apt-get -qq -o DPkg::Lock::Timeout=600 update || exit 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
     -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" >/dev/null
 )
