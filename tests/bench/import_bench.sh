@@ -40,7 +40,7 @@ make_iso() {
 seconds() { local TIMEFORMAT=%R; { time "$@" >/dev/null; } 2>&1 | tail -n1; }
 
 # What the host took from this machine, in hundredths of a second: a round with much of it says little.
-stolen() { awk '/^cpu / { print $9 }' /proc/stat; }
+stolen_now() { awk '/^cpu / { print $9 }' /proc/stat; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'; }
 
 size=$(stat -c %s "$iso")
@@ -48,12 +48,12 @@ sha256=$(sha256sum "$iso" | cut -d' ' -f1) # warms the page cache too
 shares=() hashes=()
 for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
   mkdir "$work/store$round"
-  stolen=$(stolen)
+  stolen=$(stolen_now)
   before=$(seconds sha256sum "$iso")
   imported=$("$bin/bench_import" "$iso" "$work/store$round" 2>/dev/null)
   after=$(seconds sha256sum "$iso")
   echo "round $round: sha256sum $before s before and $after s after, of $size bytes;" \
-    "$((($(stolen) - stolen) / 100)) CPU-seconds taken by the host; import:"
+    "$((($(stolen_now) - stolen) / 100)) CPU-seconds taken by the host; import:"
   echo "$imported"
   hashes+=("$(awk "BEGIN { print ($before + $after) / 2 }")")
   shares+=("$(awk -v hashed="${hashes[-1]}" '/^first/ { for (i = 1; i < NF; i++) if ($i == "in") print hashed / $(i + 1) }' <<<"$imported")")
