@@ -108,11 +108,10 @@ class Machine:
             if o.firmware.startswith("uefi"):
                 q += self.flash(first("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"),
                                 first("/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
-        if o.firmware == "uefi":                            # the site has none: OVMF waits two minutes for it
+        if o.firmware == "uefi" or o.firmware.endswith("-http"):  # the site has no IPv6: OVMF would wait minutes for it
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
         if o.firmware.endswith("-http"):
-            q += ["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n",
-                  "-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
+            q += ["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"]
         if o.uuid:
             q += ["-uuid", o.uuid]
         if o.serial_number:
@@ -170,7 +169,7 @@ class Machine:
             self.proc = subprocess.Popen(["nice"] + command, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=subprocess.STDOUT)
         serial, self.qmp = self.connect("serial"), self.connect("qmp")
-        self.qmp.settimeout(120)                            # a monitor that is stuck does not keep this run beyond its own
+        self.qmp.settimeout(120)                            # of a monitor that is stuck; a run ends so much late at most twice
         # A thread of its own reads the console: QEMU stands still while the console socket is full, and then answers
         # no QMP either.
         self.console = queue.Queue()
