@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "agent/host/host_entry.h"
 #include "agent/host/json_read.h"
@@ -45,7 +46,7 @@ HostBook::HostBook(Loop& loop, DiskPool& disk, StateStore& state, Catalog& catal
                    const Clock& clock, HostSettings settings)
     : catalog_(catalog),
       clock_(clock),
-      settings_(settings),
+      settings_(std::move(settings)),
       state_(state),
       writer_(loop, disk, state, clock),
       executor_(loop.get_executor()),

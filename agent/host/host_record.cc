@@ -143,12 +143,11 @@ HostStatus status_of(const HostRecord& record) {
   status.since = record.since;
   status.order = install.order;
   status.used = install.used;
-  if (!install.under_way()) {
-    status.detail = install.detail;
-  } else if (install.phase == InstallPhase::packages) {
+  const bool under_way = install.under_way();
+  if (under_way && install.phase == InstallPhase::packages) {
     status.detail =
         fmt::format("{} of {} packages", install.packages, install.traits.packages_total);
-  } else if (!install.detail.empty()) {
+  } else if (!under_way || !install.detail.empty()) {
     status.detail = install.detail;
   } else if (install.repodata) {
     status.detail = "repository read";

@@ -92,7 +92,7 @@ void Outbox::make_room(const HostStatus& next, Transaction& writes) {
   drop(stranger == events_.end() ? events_.begin() : stranger, writes);
 }
 
-void Outbox::drop(Events::iterator event, Transaction& writes) {
+void Outbox::drop(const Events::iterator& event, Transaction& writes) {
   if (const auto left_out = dropped_.take(clock_->steady()))
     log::warn("host.event_dropped", log::kv("sequence", event->sequence),
               log::kv("host", event->status.host), log::kv("left_out", *left_out));

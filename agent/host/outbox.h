@@ -54,7 +54,7 @@ class Outbox {
 
  private:
   using Events = std::deque<HostEvent>;
-  void drop(Events::iterator event, Transaction& writes);
+  void drop(const Events::iterator& event, Transaction& writes);
   void make_room(const HostStatus& next, Transaction& writes);
   void renumber_above(std::uint64_t sequence, Transaction& writes);
 

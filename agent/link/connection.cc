@@ -19,7 +19,7 @@ constexpr int kUnreadTimes = 5;
 
 }  // namespace
 
-LinkConnection::LinkConnection(ConnectionHost& host, std::shared_ptr<grpc::Channel> channel)
+LinkConnection::LinkConnection(ConnectionHost& host, const std::shared_ptr<grpc::Channel>& channel)
     : host_(host),
       stub_(v1::Link::NewStub(channel)),
       upstream_(std::make_shared<GrpcUpstream>(channel, host.settings.silence)),

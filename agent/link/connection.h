@@ -36,7 +36,7 @@ struct ConnectionHost {
 
 class LinkConnection {
  public:
-  LinkConnection(ConnectionHost& host, std::shared_ptr<grpc::Channel> channel);
+  LinkConnection(ConnectionHost& host, const std::shared_ptr<grpc::Channel>& channel);
 
   /// Runs until the stream ends; says why. Blocks.
   Error run();

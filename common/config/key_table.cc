@@ -81,7 +81,7 @@ KeyTable::Row* KeyTable::find(std::string_view name) {
 }
 
 KeyTable& KeyTable::text(std::string name, std::string& field, std::string help, TextCheck check) {
-  const auto set = [&field, check](const Setting& setting) -> Result<void> {
+  const auto set = [&field, check = std::move(check)](const Setting& setting) -> Result<void> {
     auto value = as<std::string>(setting, "a string in quotes");
     if (!value) return value.error();
     if (check) {
@@ -120,7 +120,8 @@ KeyTable& KeyTable::flag(std::string name, bool& field, std::string help) {
 
 KeyTable& KeyTable::list(std::string name, std::vector<std::string>& field, std::string help,
                          TextCheck check_each) {
-  const auto set = [&field, check_each](const Setting& setting) -> Result<void> {
+  const auto set = [&field,
+                    check_each = std::move(check_each)](const Setting& setting) -> Result<void> {
     auto value = as<std::vector<std::string>>(setting, "a list of strings: [\"a\", \"b\"]");
     if (!value) return value.error();
     for (const std::string& element : *value) {
@@ -165,7 +166,7 @@ KeyTable& KeyTable::byte_size(std::string name, std::uint64_t& field, ByteSizeRa
 
 KeyTable& KeyTable::add_integer(std::string name, std::int64_t value, IntegerRange range,
                                 std::string help, std::function<void(std::int64_t)> assign) {
-  const auto set = [assign, range](const Setting& setting) -> Result<void> {
+  const auto set = [assign = std::move(assign), range](const Setting& setting) -> Result<void> {
     auto number = as<std::int64_t>(setting, "a whole number");
     if (!number) return number.error();
     if (*number < range.min || *number > range.max) {
@@ -183,7 +184,8 @@ KeyTable& KeyTable::add_integer(std::string name, std::int64_t value, IntegerRan
 KeyTable& KeyTable::add_duration(std::string name, Milliseconds value, Milliseconds step,
                                  DurationRange range, std::string help,
                                  std::function<void(Milliseconds)> assign) {
-  const auto set = [assign, step, range](const Setting& setting) -> Result<void> {
+  const auto set = [assign = std::move(assign), step,
+                    range](const Setting& setting) -> Result<void> {
     auto written = as<std::string>(setting, "a duration in quotes: \"10s\", \"5m\"");
     if (!written) return written.error();
     auto parsed = parse_duration(*written);
@@ -205,11 +207,13 @@ KeyTable& KeyTable::add_duration(std::string name, Milliseconds value, Milliseco
       {std::move(name), std::move(type), in_quotes(format_duration(value)), std::move(help), set});
 }
 
-KeyTable& KeyTable::add_words(std::string name, std::string value, std::vector<std::string> words,
-                              std::string help, std::function<void(std::size_t)> assign) {
+KeyTable& KeyTable::add_words(std::string name, const std::string& value,
+                              std::vector<std::string> words, std::string help,
+                              std::function<void(std::size_t)> assign) {
   std::string all;
   for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
-  const auto set = [assign, words, all](const Setting& setting) -> Result<void> {
+  const auto set = [assign = std::move(assign), words = std::move(words),
+                    all](const Setting& setting) -> Result<void> {
     auto word = as<std::string>(setting, "one of: " + all);
     if (!word) return word.error();
     const auto it = std::find(words.begin(), words.end(), *word);

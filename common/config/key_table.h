@@ -92,7 +92,7 @@ class KeyTable {
       values.push_back(value);
     }
     const auto set = [&field, values](std::size_t at) { field = values[at]; };
-    return add_words(name, std::move(now), std::move(names), help, set);
+    return add_words(name, now, std::move(names), help, set);
   }
   /// The row added last must be in the file.
   KeyTable& required();
@@ -124,7 +124,7 @@ class KeyTable {
   KeyTable& add_duration(std::string name, Milliseconds value, Milliseconds step,
                          DurationRange range, std::string help,
                          std::function<void(Milliseconds)> set);
-  KeyTable& add_words(std::string name, std::string value, std::vector<std::string> words,
+  KeyTable& add_words(std::string name, const std::string& value, std::vector<std::string> words,
                       std::string help, std::function<void(std::size_t)> set);
   Row* find(std::string_view name);
   std::string nearest(std::string_view name) const;

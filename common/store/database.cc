@@ -143,7 +143,7 @@ Result<void> Database::make_writable(std::uint64_t size_bytes) {
 }
 
 Error Database::refused(const rocksdb::Status& status) const {
-  const Error error = to_error("database " + folder_, status);
+  Error error = to_error("database " + folder_, status);
   auto space = free_space(folder_);
   if (!space || error.code != Errc::exhausted) return error;
   return fail(Errc::exhausted, "{} ({} bytes free on the file system)", error.what,

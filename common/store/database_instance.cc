@@ -239,7 +239,7 @@ rocksdb::Status DatabaseInstance::write(const DatabaseBatch& batch) {
 }
 
 rocksdb::Status DatabaseInstance::flush(Family family) {
-  const auto status = db_->Flush(rocksdb::FlushOptions(), handle(family));
+  auto status = db_->Flush(rocksdb::FlushOptions(), handle(family));
   if (!status.ok()) watcher_->fail(status, false);
   return status;
 }

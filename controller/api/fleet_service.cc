@@ -1,6 +1,7 @@
 #include "controller/api/fleet_service.h"
 
 #include <exception>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/rpc/status_map.h"
@@ -8,7 +9,7 @@
 
 namespace farboot {
 
-FleetService::FleetService(Parts parts) : handlers_(std::make_unique<Handlers>(parts)) {}
+FleetService::FleetService(Parts parts) : handlers_(std::make_unique<Handlers>(std::move(parts))) {}
 FleetService::~FleetService() = default;
 grpc::Service& FleetService::service() { return *handlers_; }
 void FleetService::stop() { handlers_->stop(); }

@@ -181,7 +181,7 @@ Result<std::string> FleetService::Handlers::free_agent_name(const std::string& s
   if (!agents) return agents.error();
   for (unsigned i = 1; i <= kAgentsPerSiteMax; ++i) {
     std::string name = fmt::format("pi{}", i);
-    const std::string id = site + "/" + name;
+    const std::string id = fmt::format("{}/{}", site, name);
     if (std::none_of(agents->begin(), agents->end(),
                      [&](const AgentRecord& agent) { return agent.id == id && !agent.revoked; }))
       return name;

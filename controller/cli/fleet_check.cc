@@ -16,6 +16,7 @@ std::vector<std::string> keys(const Map& map) {
 
 std::vector<std::string> entry_names(const FleetDirectory& fleet) {
   std::vector<std::string> out;
+  out.reserve(fleet.entries.size());
   for (const FleetEntry& entry : fleet.entries) out.push_back(entry.entry.name);
   return out;
 }

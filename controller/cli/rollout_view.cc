@@ -59,6 +59,7 @@ std::string counts_text(const v1::Rollout& rollout) {
   std::map<v1::TargetState, int> counts;
   for (const v1::RolloutTarget& target : rollout.targets()) ++counts[target.state()];
   std::vector<std::string> out;
+  out.reserve(counts.size());
   for (const auto& [state, count] : counts)
     out.push_back(fmt::format("{} {}", count, state_word(state)));
   return join(out, ", ");

@@ -20,8 +20,10 @@ std::string host_table(const Terminal& terminal, const Repeated<v1::HostRecord>&
 template <class Map>
 std::string map_text(const Map& map) {
   std::string out;
-  for (const auto& [name, value] : std::map<std::string, std::string>(map.begin(), map.end()))
-    out += (out.empty() ? "" : ", ") + name + "=" + value;
+  for (const auto& [name, value] : std::map<std::string, std::string>(map.begin(), map.end())) {
+    if (!out.empty()) out += ", ";
+    out.append(name).append("=").append(value);
+  }
   return out;
 }
 

@@ -25,7 +25,7 @@ void ChunkStream::pump() {
     const std::lock_guard lock(mutex_);
     if (finished_) return;
     if (!writing_ && ready_) {
-      writing_frame_ = std::move(*ready_);
+      writing_frame_ = *ready_;
       ready_.reset();
       write = writing_ = true;
     }
