@@ -46,6 +46,7 @@ Route below(RouteKind kind, std::string_view path) {
   return route;
 }
 
+/// `<mac>.ipxe`. Everything else below boot/ is the loaders' own: GRUB and bootmgr live there.
 Route machine_route(std::string_view file) {
   constexpr std::string_view kSuffix = ".ipxe";
   if (!file.ends_with(kSuffix)) return {};
@@ -103,7 +104,9 @@ Route find_route(const Target& target) {
   std::string_view rest = target.path;
   const std::string_view first = take_component(rest);
   if (first == "boot.ipxe" && rest.empty()) return {RouteKind::first_script, {}, {}, {}};
-  if (first == "boot" && !rest.empty()) return machine_route(rest);
+  if (first == "boot") {
+    if (Route machine = machine_route(rest); machine.kind != RouteKind::none) return machine;
+  }
   if (first == "t") return tree_route(rest);
   if (first == "images") return image_route(rest);
   if (first == "ks") return kickstart_route(rest);
