@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/http/find_file.h"
 #include "agent/http/status_page.h"
 #include "common/base/log.h"
 #include "common/content/desired_state.h"
@@ -67,6 +68,10 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
     return error_response(
         target.error().code == Errc::exhausted ? 414 : http_status(target.error().code));
   }
+  if (wants_first_script(asked.route)) {
+    asked.route = Route{.kind = RouteKind::first_script, .tree = {}, .name = {}, .path = {}};
+    return std::nullopt;
+  }
   switch (kind) {
     case RouteKind::none: return error_response(404);
     case RouteKind::tree:
@@ -85,20 +90,17 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
   return std::nullopt;
 }
 
+/// iPXE >= 2.0 asks for autoexec.ipxe where it came from itself. Unless the operator brought one,
+/// it gets the first script.
+bool Responder::wants_first_script(const Route& route) const {
+  return route.kind == RouteKind::loader && route.path == "autoexec.ipxe" &&
+         find_file(services_.catalog, route).entry == nullptr;
+}
+
 Response Responder::file(const Request& request, const Route& route) const {
-  const Catalog& catalog = services_.catalog;
-  const auto active = catalog.active();
-  CatalogFile found;
-  if (route.kind == RouteKind::tree) {
-    found = catalog.find_tree(route.tree, route.path);
-  } else if (active && route.kind == RouteKind::image) {
-    found = active->find_image(route.name, route.path);
-  } else if (active) {
-    const auto& manifest =
-        route.kind == RouteKind::asset ? active->release.assets : active->release.loaders;
-    if (manifest) found = active->find(*manifest, route.path);
-  }
-  if (found.entry == nullptr) return active ? error_response(404) : retry_response();
+  CatalogFile found = find_file(services_.catalog, route);
+  if (found.entry == nullptr)
+    return services_.catalog.active() ? error_response(404) : retry_response();
   return file_response(request, std::move(found));
 }
 

@@ -33,6 +33,7 @@ class Responder {
   Task<Response> rendered(const Request& request, const Peer& peer, Asked asked) const;
 
  private:
+  bool wants_first_script(const Route& route) const;
   Response file(const Request& request, const Route& route) const;
   Response page(RouteKind kind) const;
   Task<Response> machine_script(const Request& request, const Peer& peer, Asked asked) const;

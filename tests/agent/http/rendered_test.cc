@@ -46,6 +46,16 @@ TEST_F(Rendered, FirstScriptKnowsTheServerAsTheClientReachedIt) {
   EXPECT_EQ(answer.header("Cache-Control"), "no-store");
 }
 
+TEST_F(Rendered, AutoexecIsTheFirstScriptUnlessTheOperatorBroughtOne) {
+  EXPECT_EQ(client_->get("/autoexec.ipxe").body, "#!ipxe\nchain " + server_ + "\n");
+  EXPECT_EQ(client_->get("/efi/autoexec.ipxe").status, 404);
+  Release release;
+  release.number = 8;
+  release.loaders = keep_tree(live_.store(), {{"autoexec.ipxe", to_bytes("#!ipxe\nshell\n")}});
+  live_.activate(release);
+  EXPECT_EQ(client_->get("/autoexec.ipxe").body, "#!ipxe\nshell\n");
+}
+
 TEST_F(Rendered, MachineScriptCarriesWhatTheMachineSaid) {
   const Answer answer = client_->get(
       "/boot/52:54:00:AA:BB:CC.ipxe?uuid=4c4c&serial=VM%20ware%2B1&buildarch=x86_64&platform=efi"
@@ -172,6 +182,7 @@ TEST(RenderedEmpty, AsksClientsToWaitUntilThereIsARelease) {
   }
   EXPECT_EQ(client.get("/t/" + std::string(64, 'a') + "/x").status, 503);
   EXPECT_EQ(client.get("/boot.ipxe").status, 200);
+  EXPECT_EQ(client.get("/autoexec.ipxe").status, 200);
   EXPECT_THAT(client.get("/").body, HasSubstr("No release yet"));
   EXPECT_THAT(client.get("/v1/health").body, HasSubstr("\"serving\":false"));
 }
