@@ -100,13 +100,6 @@ Result<InterfaceTable> scan_interfaces() {
   return InterfaceTable(std::move(interfaces));
 }
 
-std::optional<InterfaceFacts> interface_facts(int index) {
-  std::array<char, IFNAMSIZ> name{};
-  if (::if_indextoname(static_cast<unsigned>(index), name.data()) == nullptr) return std::nullopt;
-  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return InterfaceFacts{.name = name.data(), .mtu = mtu_of(socket, name.data())};
-}
-
 Result<UniqueFd> open_interface_watch() {
   UniqueFd watch(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
   sockaddr_nl address{};

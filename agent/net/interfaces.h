@@ -52,13 +52,6 @@ class InterfaceTable {
 /// Asks the kernel. Errors: unavailable.
 Result<InterfaceTable> scan_interfaces();
 
-/// Of one interface, without a scan; nullopt if it is gone.
-struct InterfaceFacts {
-  std::string name;
-  unsigned mtu = 1500;
-};
-std::optional<InterfaceFacts> interface_facts(int index);
-
 /// A socket that becomes readable whenever a link or an IPv4 address changes. Errors: unavailable.
 Result<UniqueFd> open_interface_watch();
 /// Reads away what the watch has to say; then scan again.

@@ -4,11 +4,19 @@
 #include <utility>
 
 #include "agent/catalog/blob_reader.h"
+#include "agent/http/find_file.h"
 #include "agent/http/routes.h"
 #include "agent/http/target.h"
 
 namespace farboot {
 namespace {
+
+/// A file of the release whose bytes are not there is not a missing file: clients that hear
+/// "not found" go on without it.
+Error content_error(Error error) {
+  if (error.code == Errc::not_found) error.code = Errc::unavailable;
+  return error;
+}
 
 class CatalogTftpFile final : public TftpFile {
  public:
@@ -17,9 +25,23 @@ class CatalogTftpFile final : public TftpFile {
 
   std::uint64_t size_bytes() const override { return reader_->size_bytes(); }
 
+  Task<Result<void>> prepare() override {
+    if (reader_->size_bytes() == 0) co_return Result<void>();
+    auto job = [reader = reader_]() -> Result<void> {
+      auto opened = reader->open(0, 1);
+      if (!opened) return content_error(opened.error());
+      return {};
+    };
+    co_return co_await on_disk(disk_, std::move(job));
+  }
+
   Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) override {
     // The job holds the reader: a session may be torn down while its read is still on the pool.
-    auto job = [reader = reader_, offset, n] { return reader->read(offset, n); };
+    auto job = [reader = reader_, offset, n]() -> Result<Bytes> {
+      auto bytes = reader->read(offset, n);
+      if (!bytes) return content_error(bytes.error());
+      return bytes;
+    };
     co_return co_await on_disk(disk_, std::move(job));
   }
 
@@ -59,25 +81,11 @@ SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool
       first_script_(std::move(first_script)),
       http_port_(http_port) {}
 
-CatalogFile SiteFiles::find(std::string_view path) const {
-  const auto active = catalog_.active();
-  // The name as it stands: in TFTP `%`, `?` and `#` are bytes like others.
-  const Target target{.path = std::string(path), .directory = false, .query = {}};
-  const Route route = find_route(target);
-  if (route.kind == RouteKind::tree) return catalog_.find_tree(route.tree, route.path);
-  if (active == nullptr) return {};
-  const auto within = [&](const std::optional<Digest>& manifest) {
-    return manifest ? active->find(*manifest, route.path) : CatalogFile{};
-  };
-  if (route.kind == RouteKind::image) return active->find_image(route.name, route.path);
-  if (route.kind == RouteKind::asset) return within(active->release.assets);
-  if (route.kind == RouteKind::loader) return within(active->release.loaders);
-  return {};
-}
-
 Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, Ipv4 /*client*/,
                                                         Ipv4 server) {
-  CatalogFile file = find(path);
+  // The name as it stands: in TFTP `%`, `?` and `#` are bytes like others.
+  const Route route = find_route(Target{.path = path, .directory = false, .query = {}});
+  CatalogFile file = find_file(catalog_, route);
   if (file.entry != nullptr) {
     std::unique_ptr<TftpFile> made =
         std::make_unique<CatalogTftpFile>(store_, disk_, std::move(file));
@@ -88,6 +96,9 @@ Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, Ipv4 /
         std::make_unique<TextTftpFile>(first_script_(server_url(server, http_port_)));
     co_return made;
   }
+  // "Not found" would tell the client that it need not ask again.
+  if (names_file(route.kind) && catalog_.active() == nullptr)
+    co_return fail(Errc::unavailable, "file {}: no release is active yet", printable(path));
   co_return fail(Errc::not_found, "file {}: not in the active release", printable(path));
 }
 

@@ -32,8 +32,6 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   bool loader_exists(std::string_view name) const override;
 
  private:
-  CatalogFile find(std::string_view path) const;
-
   const Catalog& catalog_;
   const ContentStore& store_;
   DiskPool& disk_;

@@ -18,6 +18,10 @@ class TftpFile {
  public:
   virtual ~TftpFile() = default;
   virtual std::uint64_t size_bytes() const = 0;
+  /// Sees to it that reading can begin; called once, before the client is promised anything: an
+  /// ERROR after an OACK hangs PXELINUX. Holds nothing that a forged request could pile up. Errors:
+  /// as of open().
+  virtual Task<Result<void>> prepare();
   /// Bytes at `offset`: exactly `n`, or fewer at the end of the file. Called on the loop, one call
   /// at a time, in pieces of up to 256 KiB. Any error ends the transfer.
   virtual Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) = 0;

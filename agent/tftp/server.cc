@@ -4,14 +4,17 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
-#include "agent/net/interfaces.h"
+#include "agent/net/live_interfaces.h"
 #include "agent/net/readiness.h"
 #include "agent/net/udp_socket.h"
 #include "agent/tftp/negotiate.h"
+#include "agent/tftp/open_file.h"
 #include "agent/tftp/path.h"
 #include "agent/tftp/session_peer.h"
+#include "agent/tftp/session_ports.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/log_limit.h"
@@ -23,7 +26,6 @@ constexpr int kPacketsPerTurn = 32;        ///< then the sessions get their turn
 constexpr std::uint32_t kFrameBytes = 32;  ///< IP, UDP and TFTP headers in front of a block
 constexpr std::size_t kManySessions = 64;  ///< from here on each reads ahead less
 constexpr std::size_t kPieceBytesMany = 64 * 1024;
-constexpr unsigned kPortTriesMax = 64;
 constexpr Milliseconds kStalled{2000};  ///< a client silent for so long may have started again
 
 /// Lines that anyone on the network can cause.
@@ -38,6 +40,7 @@ using ClientKey = std::pair<Ipv4, std::uint16_t>;
 
 struct Session {
   ClientKey client;
+  Ipv4 server;  ///< our address as it asked
   Bytes request;
   std::string path;
   std::unique_ptr<TftpSessionPeer> peer;
@@ -71,7 +74,10 @@ std::string_view error_text(tftp::ErrorCode code) {
 
 struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   Impl(Loop& the_loop, TftpFileSource& the_source, TftpServerOptions the_options)
-      : loop(the_loop), source(the_source), options(std::move(the_options)) {}
+      : loop(the_loop),
+        source(the_source),
+        options(std::move(the_options)),
+        ports(loop, options.session_port_first, options.session_port_last) {}
 
   static Task<void> serve(std::shared_ptr<Impl> self);
   static Task<void> run(std::shared_ptr<Impl> self, std::shared_ptr<Session> session,
@@ -82,6 +88,7 @@ struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   void on_request(ByteView packet, const UdpArrival& arrival);
   bool joins_session(ByteView packet, const ClientKey& client);
   void repeat_first(Session& session);
+  int way_back(const UdpArrival& arrival);
   bool within_limits(const ClientKey& client);
   bool make_room();
   Result<std::unique_ptr<TftpSessionPeer>> open_peer(const TftpParties& parties);
@@ -95,7 +102,8 @@ struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   std::optional<Readiness> ready;
   std::map<ClientKey, std::shared_ptr<Session>> sessions;
   Counters counters;
-  unsigned next_port = 0;
+  LiveInterfaces interfaces;
+  SessionPorts ports;
   Lines lines;
   bool stopped = false;
 };
@@ -129,10 +137,10 @@ void TftpServer::Impl::on_packet(ByteView packet, const UdpArrival& arrival) {
 }
 
 void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
-  const auto facts = interface_facts(arrival.interface);
-  if (!facts) return;
+  const Interface* interface = interfaces.now().find(arrival.interface);
+  if (interface == nullptr) return;
   if (!options.interfaces.empty() && std::find(options.interfaces.begin(), options.interfaces.end(),
-                                               facts->name) == options.interfaces.end())
+                                               interface->name) == options.interfaces.end())
     return;
   ++counters.requests;
   const ClientKey client{arrival.source, arrival.source_port};
@@ -140,19 +148,21 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
   auto request = tftp::decode_request(packet);
   if (!request) return refuse(arrival, tftp::ErrorCode::illegal, request.error().what);
   if (request->write) return refuse(arrival, tftp::ErrorCode::access, "a write request");
-  // Text mode is served byte for byte: what boots has no lines.
   if (request->mode == tftp::Mode::other)
     return refuse(arrival, tftp::ErrorCode::illegal, "an unknown mode");
   auto path = normalise_tftp_path(request->path);
   if (!path) return refuse(arrival, tftp::error_code(path.error().code), path.error().what);
   if (!within_limits(client)) return;
 
-  const TftpParties parties{
-      .client = client.first, .client_port = client.second, .server = arrival.local};
+  const TftpParties parties{.client = client.first,
+                            .client_port = client.second,
+                            .server = arrival.local,
+                            .interface = way_back(arrival)};
   auto peer = open_peer(parties);
   if (!peer) return refuse(arrival, tftp::ErrorCode::undefined, peer.error().what);
   auto session = std::make_shared<Session>();
   session->client = client;
+  session->server = parties.server;
   session->request.assign(packet.begin(), packet.end());
   session->path = std::move(*path);
   session->peer = std::move(*peer);
@@ -160,7 +170,7 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
   session->repeated = session->began;
   sessions[client] = session;
   const std::uint32_t fitting =
-      std::max(facts->mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
+      std::max(interface->mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
   const TftpCaps caps{.block_bytes_max = options.block_bytes_max == 0
                                              ? fitting
                                              : std::min(options.block_bytes_max, fitting),
@@ -168,6 +178,19 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
                       .timing = options.timing};
   spawn(loop, "tftp.session",
         run(shared_from_this(), std::move(session), std::move(*request), parties, caps));
+}
+
+/// The interface a neighbour's answer leaves by: that of its request. Two interfaces may have the
+/// same network, and the routing table knows one of them. Who is behind a router is left to it.
+int TftpServer::Impl::way_back(const UdpArrival& arrival) {
+  const Interface* interface = interfaces.now().find(arrival.interface);
+  if (interface == nullptr) return 0;
+  const bool neighbour =
+      std::any_of(interface->addresses.begin(), interface->addresses.end(),
+                  [&arrival](const InterfaceAddress& own) {
+                    return own.address.same_network(arrival.source, own.prefix_bits);
+                  });
+  return neighbour ? interface->index : 0;
 }
 
 /// True if the request was a repetition that a session has dealt with. A session its client has
@@ -240,16 +263,11 @@ bool TftpServer::Impl::within_limits(const ClientKey& client) {
 
 Result<std::unique_ptr<TftpSessionPeer>> TftpServer::Impl::open_peer(const TftpParties& parties) {
   if (options.single_port) return share_server_port(loop, *socket, parties);
-  const std::uint16_t first = options.session_port_first;
-  if (first == 0) return open_session_port(loop, parties, 0);
-  // Each time from the next place on, so that a port rests before it is used again.
-  const unsigned ports = 1U + std::max(options.session_port_last, first) - first;
-  for (unsigned i = 0; i < std::min(ports, kPortTriesMax); ++i) {
-    const auto port = static_cast<std::uint16_t>(first + next_port++ % ports);
-    auto peer = open_session_port(loop, parties, port);
-    if (peer || peer.error().code != Errc::conflict) return peer;
-  }
-  return fail(Errc::exhausted, "tftp: no session port is free");
+  std::set<std::uint16_t> taken;
+  if (options.session_port_first != 0)
+    for (const auto& [client, session] : sessions)
+      if (session->server == parties.server) taken.insert(session->peer->port());
+  return ports.open(parties, taken);
 }
 
 /// An answer without a session.
@@ -260,8 +278,10 @@ void TftpServer::Impl::refuse(const UdpArrival& arrival, tftp::ErrorCode code,
   if (const auto left_out = lines.rejected.take(system_clock().steady()))
     log::info("tftp.rejected", log::kv("client", text(client)), log::kv("why", why),
               log::kv("left_out", *left_out));
-  const UdpRoute route{
-      .to = client.first, .to_port = client.second, .from = arrival.local, .interface = 0};
+  const UdpRoute route{.to = client.first,
+                       .to_port = client.second,
+                       .from = arrival.local,
+                       .interface = way_back(arrival)};
   if (auto sent = socket->send(tftp::encode_error(code, error_text(code)), route); !sent)
     ++counters.dropped;
 }
@@ -279,11 +299,14 @@ Task<void> TftpServer::Impl::run(std::shared_ptr<Impl> self, std::shared_ptr<Ses
 Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
                                                        const tftp::Request& request,
                                                        TftpParties parties, TftpCaps caps) {
-  auto file = co_await source.open(session.path, parties.client, parties.server);
+  auto file =
+      co_await open_file(source, session.path, request.mode, parties.client, parties.server);
   if (!file) {
     // At once, and truthfully: shim, GRUB, Pis and iPXE go on to their next name only on code 1.
     const tftp::ErrorCode code = tftp::error_code(file.error().code);
-    const Bytes error = tftp::encode_error(code, error_text(code));
+    const bool text_mode = file.error().code == Errc::invalid;
+    const Bytes error =
+        tftp::encode_error(code, text_mode ? "too large for text mode: binary" : error_text(code));
     const TftpPacket packet{.header = {}, .payload = error, .header_bytes = 0};
     session.peer->send(std::span(&packet, 1));
     co_return file.error();

@@ -71,14 +71,18 @@ class OwnPortPeer final : public RememberingPeer {
   OwnPortPeer(Loop& loop, UdpSocket socket, const TftpParties& parties)
       : loop_(loop),
         to_(to_sockaddr(parties.client, parties.client_port)),
+        port_(socket.port()),
         state_(std::make_shared<State>(loop, std::move(socket))) {
     // A client that went away without a word answers "port unreachable"; so we hear of it.
     const int on = 1;
     ::setsockopt(fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+    const std::uint32_t interface = htonl(static_cast<std::uint32_t>(parties.interface));
+    ::setsockopt(fd(), IPPROTO_IP, IP_UNICAST_IF, &interface, sizeof interface);
   }
   ~OwnPortPeer() override { close(); }
 
   Task<TftpArrival> receive(SteadyTime deadline) override;
+  std::uint16_t port() const override { return port_; }
   void close() override {
     state_->closed = true;
     state_->ready.close();
@@ -109,6 +113,7 @@ class OwnPortPeer final : public RememberingPeer {
 
   Loop& loop_;
   sockaddr_in to_;
+  std::uint16_t port_;
   std::shared_ptr<State> state_;
   bool send_failed_ = false;  ///< the reason may be that nobody listens there
   std::array<std::uint8_t, kReceiveBytesMax> buffer_;
@@ -253,6 +258,7 @@ class SharedPortPeer final : public RememberingPeer {
     }
     co_return arrival;
   }
+  std::uint16_t port() const override { return socket_.port(); }
   void close() override {
     closed_ = true;
     wake_.cancel();
@@ -270,7 +276,7 @@ class SharedPortPeer final : public RememberingPeer {
     const UdpRoute route{.to = parties_.client,
                          .to_port = parties_.client_port,
                          .from = parties_.server,
-                         .interface = 0};
+                         .interface = parties_.interface};
     for (const TftpPacket& packet : packets) {
       joined_.assign(packet.header.begin(),
                      packet.header.begin() + static_cast<std::ptrdiff_t>(packet.header_bytes));

@@ -15,6 +15,7 @@ struct TftpParties {
   Ipv4 client;
   std::uint16_t client_port = 0;
   Ipv4 server;
+  int interface = 0;  ///< answers leave by it; 0: by the routing table
 };
 
 /// A peer that can be joined by a repeated request and shut from outside.
@@ -25,6 +26,8 @@ class TftpSessionPeer : public TftpPeer {
   /// Something came from the client since the session began, or within the last `time`.
   virtual bool answered() const = 0;
   virtual bool heard_within(Milliseconds time) const = 0;
+  /// Ours, that the client sees.
+  virtual std::uint16_t port() const = 0;
   /// receive() gives `gone` from now on.
   virtual void close() = 0;
   /// For a peer without a socket of its own: what came for it. Bounded; the rest is dropped.

@@ -63,7 +63,7 @@ Result<void> expect(ByteView packet, Opcode wanted, std::size_t bytes_min) {
 ErrorCode error_code(Errc code) {
   switch (code) {
     case Errc::not_found: return ErrorCode::not_found;
-    case Errc::invalid:
+    case Errc::invalid: return ErrorCode::illegal;
     case Errc::denied: return ErrorCode::access;
     case Errc::mismatch:
     case Errc::corrupt:

@@ -25,6 +25,10 @@ class FakeTftpFile final : public TftpFile {
   }
 
   std::uint64_t size_bytes() const override { return size; }
+  Task<Result<void>> prepare() override {
+    if (unprepared) co_return fail(Errc::unavailable, "chunk: being fetched");
+    co_return Result<void>();
+  }
   Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) override {
     reads.push_back(n);
     if (fails_at && offset + n > *fails_at) co_return fail(Errc::corrupt, "chunk: rotten");
@@ -34,6 +38,7 @@ class FakeTftpFile final : public TftpFile {
   }
 
   std::uint64_t size;
+  bool unprepared = false;
   std::optional<std::uint64_t> fails_at;
   std::vector<std::size_t> reads;
 };

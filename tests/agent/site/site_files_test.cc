@@ -75,9 +75,12 @@ class SiteFilesTest : public ::testing::Test {
   SiteFiles files_;
 };
 
-TEST_F(SiteFilesTest, HasNoLoaderBeforeAReleaseIsActive) {
+TEST_F(SiteFilesTest, AsksClientsToWaitUntilAReleaseIsActive) {
   EXPECT_FALSE(files_.loader_exists("undionly.kpxe"));
-  EXPECT_EQ(fetch("undionly.kpxe").error().code, Errc::not_found);
+  for (const std::string path : {"undionly.kpxe", "boot/grub/grub.cfg", "a/bg.png", "images/c/x"})
+    EXPECT_EQ(fetch(path).error().code, Errc::unavailable) << path;
+  EXPECT_EQ(fetch("ks/0123").error().code, Errc::not_found);
+  EXPECT_EQ(*fetch("boot.ipxe"), "chain http://10.0.0.2:8080");
 }
 
 TEST_F(SiteFilesTest, ServesTheSamePathsAsHttp) {
@@ -90,6 +93,17 @@ TEST_F(SiteFilesTest, ServesTheSamePathsAsHttp) {
   EXPECT_EQ(*fetch("t/" + release.assets->hex() + "/bg.png"), "picture");
   EXPECT_EQ(fetch("a/none.png").error().code, Errc::not_found);
   EXPECT_EQ(fetch("ks/0123").error().code, Errc::not_found);
+}
+
+/// GRUB's prefix and bootmgr's files lie in a folder that machine scripts share.
+TEST_F(SiteFilesTest, ServesLoadersBelowBoot) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree("boot/grub/grub.cfg", "menuentry");
+  activate(release);
+  EXPECT_EQ(*fetch("boot/grub/grub.cfg"), "menuentry");
+  EXPECT_EQ(fetch("boot/grub/none.cfg").error().code, Errc::not_found);
+  EXPECT_EQ(fetch("boot/52:54:00:aa:bb:cc.ipxe").error().code, Errc::not_found);
 }
 
 /// Nothing in a TFTP name is an escape, a query or a fragment.
@@ -115,6 +129,35 @@ TEST_F(SiteFilesTest, ReadsFromTheMiddleAndStopsAtTheEnd) {
   auto tail = run((*file)->read(7, 100));
   ASSERT_TRUE(tail);
   EXPECT_EQ(as_text(*tail), "bytes");
+}
+
+/// Before a client was promised anything; and no "file not found" for a file of the release.
+TEST_F(SiteFilesTest, KnowsBeforehandThatAFileCannotBeRead) {
+  activate(release_with_loader());
+  auto good = run(files_.open("undionly.kpxe", {}, {}));
+  ASSERT_TRUE(good);
+  EXPECT_TRUE(run((*good)->prepare()));
+  ASSERT_TRUE(store_.rot(sha256(as_bytes(std::string_view("loader bytes")))));
+  auto rotten = run(files_.open("undionly.kpxe", {}, {}));
+  ASSERT_TRUE(rotten);
+  EXPECT_EQ(run((*rotten)->prepare()).error().code, Errc::corrupt);
+  auto fetched_anew = run(files_.open("undionly.kpxe", {}, {}));
+  ASSERT_TRUE(fetched_anew);
+  EXPECT_EQ(run((*fetched_anew)->prepare()).error().code, Errc::unavailable);
+  EXPECT_EQ(run((*fetched_anew)->read(0, 10)).error().code, Errc::unavailable);
+}
+
+TEST_F(SiteFilesTest, PreparesAnEmptyFile) {
+  Release release;
+  release.number = 1;
+  FileEntry entry;
+  entry.path = "empty";
+  entry.sha256 = sha256({});
+  release.loaders = put_manifest(store_, Manifest{{entry}}).value();
+  activate(release);
+  auto file = run(files_.open("empty", {}, {}));
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(run((*file)->prepare()));
 }
 
 TEST(ServerUrl, LeavesOutThePortOnlyWhenItIsTheUsualOne) {

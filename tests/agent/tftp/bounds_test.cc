@@ -1,4 +1,6 @@
 // What strangers cannot have of the server.
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -89,6 +91,35 @@ TEST(TftpBounds, CountsLinesThatStrangersCause) {
     ++written;
   EXPECT_GT(written, 0U);
   EXPECT_LT(written, 150U);
+}
+
+/// Slow transfers take neighbouring ports; those behind them are not out of reach.
+TEST(TftpBounds, FindsTheFreePortBehindManyTaken) {
+  constexpr std::uint16_t kFirst = 20'000;
+  constexpr std::size_t kPorts = 100;
+  TftpServerOptions options;
+  options.session_port_first = kFirst;
+  options.session_port_last = kFirst + kPorts - 1;
+  options.sessions_per_client_max = 200;
+  ServedTftp served(options);
+  // Ports of an address that no other process uses.
+  const auto process = static_cast<std::uint32_t>(::getpid());
+  const Ipv4 server = Ipv4::of(127, 99, static_cast<std::uint8_t>(process >> 8),
+                               static_cast<std::uint8_t>(process | 1));
+  std::vector<std::unique_ptr<UdpClient>> slow;
+  for (std::size_t i = 0; i + 1 < kPorts; ++i) {
+    slow.push_back(std::make_unique<UdpClient>());
+    slow.back()->send(read_request("big"), server, served.port());
+    const auto first = slow.back()->receive();
+    ASSERT_TRUE(first);
+    if (error_of(first)) GTEST_SKIP() << "somebody holds a port from " << kFirst << " on";
+  }
+  for (int i = 0; i < 3; ++i) {
+    const UdpClient client;
+    EXPECT_EQ(fetch(client, served, "small", 1468, 1, server), FakeTftpFile::bytes_of(10));
+    while (served.sessions() >= kPorts) {  // until it has lingered
+    }
+  }
 }
 
 TEST(TftpBounds, LimitsTheSessionsOfOneClient) {

@@ -32,11 +32,14 @@ class FakeTftpSource final : public TftpFileSource {
     if (path == "busy") co_return fail(Errc::unavailable, "store /var/x: not now");
     const auto at = files.find(path);
     if (at == files.end()) co_return fail(Errc::not_found, "file {}: none", path);
-    std::unique_ptr<TftpFile> file = std::make_unique<FakeTftpFile>(at->second);
+    auto made = std::make_unique<FakeTftpFile>(at->second);
+    made->unprepared = path == "being fetched";
+    std::unique_ptr<TftpFile> file = std::move(made);
     co_return file;
   }
-  std::map<std::string, std::uint64_t> files = {
-      {"boot/x.efi", 100'000}, {"small", 10}, {"empty", 0}, {"big", 40'000'000}};
+  std::map<std::string, std::uint64_t> files = {{"boot/x.efi", 100'000}, {"boot/text", 1000},
+                                                {"small", 10},           {"empty", 0},
+                                                {"big", 40'000'000},     {"being fetched", 5000}};
   std::vector<Asked> asked;
 };
 
@@ -75,8 +78,10 @@ class ServedTftp {
   std::uint16_t port_ = 0;
 };
 
-inline Bytes read_request(std::string path, std::vector<tftp::Option> options = {}) {
+inline Bytes read_request(std::string path, std::vector<tftp::Option> options = {},
+                          tftp::Mode mode = tftp::Mode::octet) {
   tftp::Request request;
+  request.mode = mode;
   request.path = std::move(path);
   request.options = std::move(options);
   return tftp::encode_request(request);

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/tftp/netascii.h"
 #include "tests/agent/tftp/served.h"
 
 namespace farboot {
@@ -98,6 +99,47 @@ TEST(TftpServer, RefusesAtOnceAndTruthfully) {
   write.path = "small";
   EXPECT_EQ(code(tftp::encode_request(write)), 2);
   EXPECT_EQ(served.counters().refused, 7U);
+}
+
+/// After an OACK it would be too late: PXELINUX hangs.
+TEST(TftpServer, RefusesBeforeTheOackWhatCannotBeRead) {
+  ServedTftp served;
+  const UdpClient client;
+  client.send(read_request("being fetched", {{"tsize", "0"}}), kLocal, served.port());
+  EXPECT_EQ(error_of(client.receive()), 0);
+}
+
+TEST(TftpServer, ServesTextInNetascii) {
+  ServedTftp served;
+  const UdpClient client;
+  const Bytes text = to_netascii(FakeTftpFile::bytes_of(1000));
+  ASSERT_NE(text.size(), 1000U);
+  client.send(
+      read_request("boot/text", {{"tsize", "0"}, {"blksize", "1468"}}, tftp::Mode::netascii),
+      kLocal, served.port());
+  const auto oack = client.receive();
+  ASSERT_TRUE(oack);
+  const auto options = tftp::decode_oack(oack->bytes);
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->options.front().value, std::to_string(text.size()));
+  acknowledge(client, *oack, 0);
+  const auto data = client.receive();
+  ASSERT_TRUE(data);
+  const auto block = tftp::decode_data(data->bytes);
+  ASSERT_TRUE(block);
+  EXPECT_EQ(Bytes(block->payload.begin(), block->payload.end()), text);
+}
+
+TEST(TftpServer, RefusesLargeFilesInNetascii) {
+  ServedTftp served;
+  const UdpClient client;
+  client.send(read_request("big", {{"tsize", "0"}}, tftp::Mode::netascii), kLocal, served.port());
+  const auto message = client.receive();
+  ASSERT_TRUE(message);
+  const auto error = tftp::decode_error(message->bytes);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, 4);
+  EXPECT_EQ(error->text, "too large for text mode: binary");
 }
 
 TEST(TftpServer, TellsNothingOfItsInside) {

@@ -99,6 +99,7 @@ TEST(TftpPackets, DecodersCheckKindAndLength) {
 TEST(TftpPackets, OnlyAMissingFileIsCodeOne) {
   EXPECT_EQ(error_code(Errc::not_found), ErrorCode::not_found);
   EXPECT_EQ(error_code(Errc::denied), ErrorCode::access);
+  EXPECT_EQ(error_code(Errc::invalid), ErrorCode::illegal);
   for (const Errc code : {Errc::unavailable, Errc::corrupt, Errc::exhausted, Errc::internal})
     EXPECT_EQ(error_code(code), ErrorCode::undefined);
 }
