@@ -88,10 +88,8 @@ dhcp::Policy dhcp_policy(const AgentConfig& config, const HostBook& hosts) {
   policy.raspberry_pi_roms = config.raspberry_pi_roms;
   policy.http_port = config.http_port;
   // check_config() has read them.
-  for (const std::string& mac : config.dhcp_deny)
-    policy.denied.push_back(*dhcp::mac_beginning(mac));
-  for (const std::string& mac : config.dhcp_allow)
-    policy.allowed.push_back(*dhcp::mac_beginning(mac));
+  policy.denied = *client_list(config.dhcp_deny);
+  policy.allowed = *client_list(config.dhcp_allow);
   policy.elsewhere = [&hosts](const Mac& mac, const std::string& uuid) {
     return hosts.look({mac.to_string(), uuid, {}}).elsewhere;
   };

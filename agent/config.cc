@@ -32,7 +32,8 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
       "raspberry_pi_roms", c.raspberry_pi_roms,
       "answer the boot ROMs of Raspberry Pis too; agents are Pis and must not boot each other");
   keys.list("dhcp_deny", c.dhcp_deny,
-            "machines that get no DHCP answer: MACs, or beginnings of MACs such as 52:54:00");
+            "machines that get no DHCP answer: MACs or their first octets (52:54:00), networks "
+            "(10.4.0.0/16), UUIDs");
   keys.list("dhcp_allow", c.dhcp_allow,
             "the same: DHCP answers go to these only, but for those in dhcp_deny; empty: all");
   keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
@@ -67,6 +68,13 @@ KeyTable agent_keys(AgentConfig& c) {
   return keys;
 }
 
+Result<dhcp::ClientList> client_list(const std::vector<std::string>& entries) {
+  dhcp::ClientList list;
+  for (const std::string& entry : entries)
+    if (auto added = list.add(entry); !added) return added.error();
+  return list;
+}
+
 Result<void> check_config(const AgentConfig& c) {
   if ((c.tftp_session_port_first == 0) != (c.tftp_session_port_last == 0) ||
       c.tftp_session_port_first > c.tftp_session_port_last) {
@@ -74,13 +82,9 @@ Result<void> check_config(const AgentConfig& c) {
                 "tftp_session_port_first {} and tftp_session_port_last {}: set both, first <= last",
                 c.tftp_session_port_first, c.tftp_session_port_last);
   }
-  for (const auto& [key, macs] :
-       {std::pair{"dhcp_deny", &c.dhcp_deny}, std::pair{"dhcp_allow", &c.dhcp_allow}}) {
-    for (const std::string& mac : *macs)
-      if (!dhcp::mac_beginning(mac))
-        return fail(Errc::invalid, "{}: {}: want a MAC, or the first octets of one, as 52:54:00",
-                    key, printable(mac, 40));
-  }
+  for (const auto& [key, entries] :
+       {std::pair{"dhcp_deny", &c.dhcp_deny}, std::pair{"dhcp_allow", &c.dhcp_allow}})
+    if (auto list = client_list(*entries); !list) return prefix(key, list.error());
   return {};
 }
 

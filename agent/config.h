@@ -21,7 +21,7 @@ struct AgentConfig {
   std::uint16_t pxe_port = 4011;
   dhcp::ReplyStyle uefi_reply = dhcp::ReplyStyle::binl;
   bool raspberry_pi_roms = false;
-  std::vector<std::string> dhcp_deny;   ///< MACs or their beginnings
+  std::vector<std::string> dhcp_deny;   ///< as ClientList::add() takes them
   std::vector<std::string> dhcp_allow;  ///< the same; empty: all
 
   std::uint16_t tftp_port = 69;
@@ -46,6 +46,9 @@ struct AgentConfig {
 
 /// One row per key, bound to `config`, which must outlive the table.
 KeyTable agent_keys(AgentConfig& config);
+
+/// `dhcp_deny` or `dhcp_allow`. Errors: invalid, naming the entry.
+Result<dhcp::ClientList> client_list(const std::vector<std::string>& entries);
 
 /// What no single row can say. Errors: invalid.
 Result<void> check_config(const AgentConfig& config);

@@ -20,18 +20,6 @@ struct Answer {
   bool server_name = true;     ///< our address as text in sname: some ROMs read it
 };
 
-bool begins_with_one_of(const Mac& mac, const std::vector<Bytes>& beginnings) {
-  return std::any_of(beginnings.begin(), beginnings.end(), [&](const Bytes& beginning) {
-    return beginning.size() <= mac.octets.size() &&
-           std::equal(beginning.begin(), beginning.end(), mac.octets.begin());
-  });
-}
-
-bool answers(const Policy& policy, const Mac& mac) {
-  if (begins_with_one_of(mac, policy.denied)) return false;
-  return policy.allowed.empty() || begins_with_one_of(mac, policy.allowed);
-}
-
 struct Loader {
   std::string name;
   bool bios = false;
@@ -205,6 +193,14 @@ void address_reply(const Context& c, Reply& reply) {
   }
 }
 
+/// The relay and the sender on 4011 have an address of the client's network; a client that has none
+/// yet is on ours.
+Ipv4 network_of(const Packet& request, const Arrival& arrival) {
+  if (!request.giaddr.is_zero()) return request.giaddr;
+  if (arrival.port == Port::pxe) return arrival.source;
+  return request.ciaddr.is_zero() ? arrival.our_address : request.ciaddr;
+}
+
 /// Reasons that need no look at the client.
 std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
   if (request.op != Op::request) return Why::not_a_request;
@@ -226,24 +222,14 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
 
 }  // namespace
 
-std::optional<Bytes> mac_beginning(std::string_view text) {
-  constexpr std::string_view kRest = "00:00:00:00:00:00";
-  if (text.size() > kRest.size() || text.size() % 3 != 2) return std::nullopt;
-  std::string whole(text);
-  std::replace(whole.begin(), whole.end(), '-', ':');
-  const auto mac = Mac::parse(whole.append(kRest.substr(whole.size())));
-  if (!mac) return std::nullopt;
-  const auto octets = static_cast<std::ptrdiff_t>((text.size() + 1) / 3);
-  return Bytes(mac->octets.begin(), mac->octets.begin() + octets);
-}
-
 Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
                 const LoaderSet& loaders) {
   if (const auto why = not_for_us(request, arrival)) return Silence{*why};
   Client client = classify(request);
-  if (!answers(policy, request.mac())) return Silence{Why::denied};
-  if (policy.elsewhere && policy.elsewhere(request.mac(), machine_uuid(request)))
-    return Silence{Why::elsewhere};
+  const Asker asker{
+      .mac = request.mac(), .network = network_of(request, arrival), .uuid = machine_uuid(request)};
+  if (!policy.answers(asker)) return Silence{Why::denied};
+  if (policy.elsewhere && policy.elsewhere(asker.mac, asker.uuid)) return Silence{Why::elsewhere};
   const Context context{.request = request,
                         .arrival = arrival,
                         .policy = policy,

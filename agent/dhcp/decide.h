@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
+#include "agent/dhcp/policy.h"
 #include "common/base/bytes.h"
 #include "common/wire/address.h"
 #include "common/wire/dhcp.h"
@@ -23,40 +21,6 @@ class LoaderSet {
   virtual ~LoaderSet() = default;
   /// `name` as a client would ask for it at the root of TFTP and HTTP: `snponly.efi`.
   virtual bool loader_exists(std::string_view name) const = 0;
-};
-
-/// How UEFI firmware is led to its file. `binl`: no option 43, it asks again on port 4011.
-/// `one_shot`: option 43 tells it to take the file of the offer.
-enum class ReplyStyle : std::uint8_t {
-  binl,
-  one_shot
-};
-
-/// Loaders for one architecture (option 93); the first name that exists is served.
-struct LoaderRow {
-  std::uint16_t arch = 0;
-  std::vector<std::string> names;
-};
-std::vector<LoaderRow> default_loaders();
-/// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
-std::vector<LoaderRow> default_ipxe_upgrades();
-
-/// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
-/// none.
-std::optional<Bytes> mac_beginning(std::string_view text);
-
-struct Policy {
-  std::vector<LoaderRow> loaders = default_loaders();
-  std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
-  std::vector<Bytes> denied;   ///< MACs that begin so get no answer
-  std::vector<Bytes> allowed;  ///< only MACs that begin so; empty: all
-  /// Machines that another agent of the site is to answer, by MAC and UUID (lower case, with
-  /// dashes; empty: unknown). Empty: none. Asked per packet: must be quick.
-  std::function<bool(const Mac&, const std::string& uuid)> elsewhere;
-  ReplyStyle uefi_style = ReplyStyle::binl;
-  bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
-  std::string script_path = "/boot.ipxe";
-  std::uint16_t http_port = 80;
 };
 
 enum class Port : std::uint8_t {

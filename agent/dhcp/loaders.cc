@@ -1,5 +1,5 @@
 // Which file starts which machine: the table a new architecture is added to.
-#include "agent/dhcp/decide.h"
+#include "agent/dhcp/policy.h"
 
 namespace farboot::dhcp {
 

@@ -150,15 +150,19 @@ TEST_F(AgentTest, ServesWhileAnotherKeepsItsDhcpPorts) {
   EXPECT_THAT(client.get("/").body, HasSubstr(std::to_string(holder.port())));
 }
 
-TEST(AgentConfigCheck, TakesMacsAndTheirBeginningsOnly) {
+TEST(AgentConfigCheck, NamesTheEntryOfAListThatIsNone) {
   AgentConfig config;
   config.dhcp_deny = {"52:54:00", "dc:a6:32:01:02:03"};
-  config.dhcp_allow = {"00-1B-21"};
+  config.dhcp_allow = {"00-1B-21", "10.4.0.0/16", "34124D56-CDAB-0100-1111-2222DEADBEEF"};
   EXPECT_TRUE(check_config(config));
   config.dhcp_allow.push_back("lyon");
   const auto refused = check_config(config);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().what, HasSubstr("dhcp_allow: lyon"));
+  config.dhcp_allow.pop_back();
+  config.dhcp_deny.push_back("10.4.7.0/16");
+  EXPECT_THAT(check_config(config).error().what,
+              HasSubstr("dhcp_deny: 10.4.7.0/16: is no network; 10.4.0.0/16"));
 }
 
 }  // namespace

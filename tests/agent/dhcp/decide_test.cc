@@ -10,43 +10,6 @@ namespace {
 
 using testing::ElementsAre;
 
-const FakeLoaders& every_loader() {
-  static const FakeLoaders loaders;
-  return loaders;
-}
-
-Decision answer_to(std::string_view name, const Policy& policy = {},
-                   const LoaderSet& loaders = every_loader()) {
-  return decide(golden_request(name), arrival_of(name), policy, loaders);
-}
-
-/// The answer as a struct and as the client decodes it.
-struct Told {
-  Reply reply;
-  Packet packet;
-};
-Told told(const Decision& decision) {
-  const auto* reply = std::get_if<Reply>(&decision);
-  if (reply == nullptr) {
-    ADD_FAILURE() << "silent: " << to_string(std::get<Silence>(decision).why);
-    return {};
-  }
-  auto packet = decode(reply->packet);
-  EXPECT_TRUE(packet);
-  return {*reply, packet ? *packet : Packet{}};
-}
-
-std::string file_for(std::string_view name, const Policy& policy = {},
-                     const LoaderSet& loaders = every_loader()) {
-  return told(answer_to(name, policy, loaders)).packet.file;
-}
-
-std::optional<Why> silent(const Decision& decision) {
-  const auto* silence = std::get_if<Silence>(&decision);
-  if (silence == nullptr) return std::nullopt;
-  return silence->why;
-}
-
 std::vector<int> codes(const Packet& packet) {
   std::vector<int> codes;
   for (const Option& option : packet.options) codes.push_back(option.code);
@@ -325,44 +288,6 @@ TEST(DhcpDecide, APiWithUefiFirmwareIsANormalClient) {
   request.chaddr = {0xdc, 0xa6, 0x32, 1, 2, 3};
   const auto packet = told(decide(request, arrival_of(""), {}, every_loader())).packet;
   EXPECT_EQ(packet.file, "snponly-arm64.efi");
-}
-
-// --- the site's rules
-
-TEST(DhcpPolicy, DeniesMacsThatBeginSo) {
-  Policy policy;
-  policy.denied = {{0x52, 0x54, 0x00}};
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), std::nullopt);
-}
-
-TEST(DhcpPolicy, AnswersOnlyWhatIsAllowedIfThereIsAList) {
-  Policy policy;
-  policy.allowed = {{0x00, 0x1b, 0x21, 0x0a, 0x0b, 0x0c}};
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::denied);
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), std::nullopt);
-  policy.denied = {{0x00, 0x1b, 0x21}};
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::denied) << "denied comes first";
-}
-
-TEST(DhcpPolicy, LeavesMachinesToTheAgentThatIsToInstallThem) {
-  Policy policy;
-  policy.elsewhere = [](const Mac& mac, const std::string& uuid) {
-    return mac == *Mac::parse("52:54:00:00:00:02") ||
-           uuid == "34124d56-cdab-0100-1111-2222deadbeef";
-  };
-  EXPECT_EQ(silent(answer_to("edk2_x64_discover", policy)), Why::elsewhere);
-  EXPECT_EQ(silent(answer_to("edk2_x64_4011_request", policy)), Why::elsewhere);
-  EXPECT_EQ(silent(answer_to("intel_rom_discover", policy)), Why::elsewhere) << "by its UUID";
-  EXPECT_EQ(silent(answer_to("qemu_bios_ipxe_discover", policy)), std::nullopt);
-}
-
-TEST(DhcpPolicy, ReadsMacsAndTheirBeginnings) {
-  EXPECT_EQ(mac_beginning("52:54:00"), (Bytes{0x52, 0x54, 0x00}));
-  EXPECT_EQ(mac_beginning("DC-A6"), (Bytes{0xdc, 0xa6}));
-  EXPECT_EQ(mac_beginning("52:54:00:ab:cd:ef"), (Bytes{0x52, 0x54, 0x00, 0xab, 0xcd, 0xef}));
-  for (const char* none : {"", "5", "52:", "52:5", "52:54:00:ab:cd:ef:01", "zz:54", "52.54.00"})
-    EXPECT_FALSE(mac_beginning(none)) << none;
 }
 
 // --- sizes

@@ -43,4 +43,41 @@ inline Arrival arrival_of(std::string_view name) {
   return arrival;
 }
 
+inline const FakeLoaders& every_loader() {
+  static const FakeLoaders loaders;
+  return loaders;
+}
+
+inline Decision answer_to(std::string_view name, const Policy& policy = {},
+                          const LoaderSet& loaders = every_loader()) {
+  return decide(golden_request(name), arrival_of(name), policy, loaders);
+}
+
+/// The answer as a struct and as the client decodes it.
+struct Told {
+  Reply reply;
+  Packet packet;
+};
+inline Told told(const Decision& decision) {
+  const auto* reply = std::get_if<Reply>(&decision);
+  if (reply == nullptr) {
+    ADD_FAILURE() << "silent: " << to_string(std::get<Silence>(decision).why);
+    return {};
+  }
+  auto packet = decode(reply->packet);
+  EXPECT_TRUE(packet);
+  return {*reply, packet ? *packet : Packet{}};
+}
+
+inline std::string file_for(std::string_view name, const Policy& policy = {},
+                            const LoaderSet& loaders = every_loader()) {
+  return told(answer_to(name, policy, loaders)).packet.file;
+}
+
+inline std::optional<Why> silent(const Decision& decision) {
+  const auto* silence = std::get_if<Silence>(&decision);
+  if (silence == nullptr) return std::nullopt;
+  return silence->why;
+}
+
 }  // namespace farboot::dhcp

@@ -1,0 +1,84 @@
+// What a site's operator decides about PXE clients: whom we answer, and how. Pure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+#include "common/wire/address.h"
+
+namespace farboot::dhcp {
+
+/// How UEFI firmware is led to its file. `binl`: no option 43, it asks again on port 4011.
+/// `one_shot`: option 43 tells it to take the file of the offer.
+enum class ReplyStyle : std::uint8_t {
+  binl,
+  one_shot
+};
+
+/// Loaders for one architecture (option 93); the first name that exists is served.
+struct LoaderRow {
+  std::uint16_t arch = 0;
+  std::vector<std::string> names;
+};
+std::vector<LoaderRow> default_loaders();
+/// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
+std::vector<LoaderRow> default_ipxe_upgrades();
+
+/// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
+/// none.
+std::optional<Bytes> mac_beginning(std::string_view text);
+bool begins_with(const Mac& mac, const Bytes& beginning);
+
+/// `10.4.0.0/16`.
+struct Network {
+  Ipv4 address;
+  unsigned prefix_bits = 32;
+
+  bool holds(Ipv4 other) const { return address.same_network(other, prefix_bits); }
+};
+
+/// Who asks, as far as lists of machines go.
+struct Asker {
+  Mac mac;
+  Ipv4 network;      ///< an address of the network it is on
+  std::string uuid;  ///< lower case, with dashes; empty: unknown
+};
+
+/// Machines as an operator names them.
+class ClientList {
+ public:
+  /// A MAC or its first octets, a network, or a machine's UUID. Errors: invalid.
+  Result<void> add(std::string_view text);
+  bool empty() const { return macs_.empty() && networks_.empty() && uuids_.empty(); }
+  bool holds(const Asker& asker) const;
+
+ private:
+  std::vector<Bytes> macs_;
+  std::vector<Network> networks_;
+  std::vector<std::string> uuids_;
+};
+
+struct Policy {
+  std::vector<LoaderRow> loaders = default_loaders();
+  std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
+  ClientList denied;   ///< these get no answer
+  ClientList allowed;  ///< only these get one, but for the denied; empty: all
+  /// Machines that another agent of the site is to answer, by MAC and UUID (lower case, with
+  /// dashes; empty: unknown). Empty: none. Asked per packet: must be quick.
+  std::function<bool(const Mac&, const std::string& uuid)> elsewhere;
+  ReplyStyle uefi_style = ReplyStyle::binl;
+  bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
+  std::string script_path = "/boot.ipxe";
+  std::uint16_t http_port = 80;
+
+  /// By the two lists: the denied come first.
+  bool answers(const Asker& asker) const;
+};
+
+}  // namespace farboot::dhcp
