@@ -10,23 +10,6 @@ constexpr std::string_view kPxeClass = "PXEClient";
 constexpr std::string_view kHttpClass = "HTTPClient";
 constexpr std::uint16_t kRaspberryPiArch = 0x29;
 
-/// HTTP boot has numbers of its own for machines that have one for PXE (IANA, RFC 4578).
-struct HttpArch {
-  std::uint16_t http;
-  std::uint16_t pxe;
-};
-constexpr std::array<HttpArch, 11> kHttpArchs = {{{15, 6},
-                                                  {16, 7},
-                                                  {17, 9},
-                                                  {18, 10},
-                                                  {19, 11},
-                                                  {20, 0},
-                                                  {0x1a, 0x19},
-                                                  {0x1c, 0x1b},
-                                                  {0x1e, 0x1d},
-                                                  {0x26, 0x25},
-                                                  {0x28, 0x27}}};
-
 constexpr std::array<std::array<std::uint8_t, 3>, 6> kRaspberryPiVendors = {{{0xb8, 0x27, 0xeb},
                                                                              {0xdc, 0xa6, 0x32},
                                                                              {0xe4, 0x5f, 0x01},
@@ -92,11 +75,9 @@ Client classify(const Packet& request) {
   client.archs = request.architectures();
   if (request.class_id().starts_with(kHttpClass)) {
     client.kind = ClientKind::http_boot;
-    for (std::uint16_t& arch : client.archs) {
-      const auto row = std::find_if(kHttpArchs.begin(), kHttpArchs.end(),
-                                    [arch](const HttpArch& h) { return h.http == arch; });
-      if (row != kHttpArchs.end()) arch = row->pxe;
-    }
+    for (std::uint16_t& arch : client.archs)
+      if (const Architecture* row = architecture(arch); row != nullptr && row->pxe)
+        arch = *row->pxe;
     return client;
   }
   if (request.find(code::kIpxe) || says_ipxe(request, "iPXE") || says_ipxe(request, "gPXE")) {

@@ -28,7 +28,9 @@ struct Loader {
 /// The first architecture we have a row for wins; its first file that exists is served.
 std::variant<Why, Loader> loader_for(const std::vector<std::uint16_t>& archs,
                                      const std::vector<LoaderRow>& rows, const LoaderSet& loaders) {
+  Why why = Why::unknown_arch;
   for (const std::uint16_t arch : archs) {
+    if (architecture(arch) != nullptr) why = Why::no_loader;
     for (const LoaderRow& row : rows) {
       if (row.arch != arch) continue;
       for (const std::string& name : row.names)
@@ -36,7 +38,7 @@ std::variant<Why, Loader> loader_for(const std::vector<std::uint16_t>& archs,
       return Why::no_loader;
     }
   }
-  return Why::unknown_arch;
+  return why;
 }
 
 std::string http_url(Ipv4 server, const Policy& policy, std::string_view path) {
@@ -77,6 +79,7 @@ std::variant<Why, Answer> firmware_answer(const Context& c) {
   Answer answer;
   answer.boot_file = chosen.name;
   if (c.client.kind == ClientKind::http_boot) {
+    if (chosen.bios) return Why::no_loader;  // HTTP boot starts no PXE program
     answer.class_id = "HTTPClient";
     answer.boot_file = http_url(c.arrival.our_address, c.policy, answer.boot_file);
     answer.file_option = true;

@@ -55,8 +55,8 @@ enum class Why : std::uint8_t {
   reflected,      ///< giaddr cannot be a relay's address
   denied,         ///< the site's policy
   raspberry_pi,   ///< a Pi's boot ROM, and those are off
-  unknown_arch,   ///< no row for its architecture
-  no_loader,      ///< a row, but none of its files is here
+  unknown_arch,   ///< no such architecture
+  no_loader,      ///< no file for its architecture exists, or none is here
   no_address,     ///< we have no address on that interface
   too_long,       ///< the answer does not fit what the client can take
   elsewhere       ///< another agent of the site is to install it

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/dhcp/loaders.h"
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/wire/address.h"
@@ -20,15 +21,6 @@ enum class ReplyStyle : std::uint8_t {
   binl,
   one_shot
 };
-
-/// Loaders for one architecture (option 93); the first name that exists is served.
-struct LoaderRow {
-  std::uint16_t arch = 0;
-  std::vector<std::string> names;
-};
-std::vector<LoaderRow> default_loaders();
-/// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
-std::vector<LoaderRow> default_ipxe_upgrades();
 
 /// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
 /// none.

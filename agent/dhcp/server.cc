@@ -11,6 +11,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "agent/dhcp/describe.h"
 #include "agent/dhcp/rate_limit.h"
 #include "agent/loop.h"
 #include "agent/net/interfaces.h"
@@ -331,11 +332,9 @@ void DhcpServer::Impl::stay_silent(const dhcp::Packet& request, const Interface&
   if (!silences_logged.emplace(request.mac(), why).second) return;
   const auto left_out = lines.silent.take(system_clock().steady());
   if (!left_out) return;
-  const auto archs = request.architectures();
   log::info("dhcp.silent", log::kv("mac", request.mac().to_string()),
             log::kv("interface", interface.name), log::kv("why", dhcp::to_string(why)),
-            log::kv("arch", archs.empty() ? "none" : std::to_string(archs.front())),
-            log::kv("left_out", *left_out));
+            log::kv("arch", dhcp::arch_text(request)), log::kv("left_out", *left_out));
 }
 
 bool DhcpServer::Impl::within_rate(const Mac& client) {

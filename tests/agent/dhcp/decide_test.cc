@@ -156,26 +156,8 @@ TEST(DhcpDecide, HttpBootGetsAUrlInBothPlaces) {
   EXPECT_FALSE(packet.find(code::kVendorSpecific));
 }
 
-TEST(DhcpDecide, EveryArchitectureGetsItsOwnLoader) {
-  EXPECT_EQ(file_for("uefi_ia32_discover"), "snponly-i386.efi");
-  EXPECT_EQ(file_for("uefi_x64_as_ebc_discover"), "snponly.efi");
-  EXPECT_EQ(file_for("aavmf_arm64_discover"), "snponly-arm64.efi");
-  EXPECT_EQ(file_for("uefi_arm64_http_discover"), "http://10.77.0.2/snponly-arm64.efi");
-  EXPECT_EQ(file_for("class_only_discover"), "snponly.efi");  // only option 60 tells
-}
-
-TEST(DhcpDecide, HttpBootsNumbersArePxesOfTheSameMachine) {
-  const std::vector<std::pair<std::uint8_t, std::string>> rows = {
-      {15, "snponly-i386.efi"},      {16, "snponly.efi"},           {17, "snponly.efi"},
-      {18, "snponly-arm32.efi"},     {19, "snponly-arm64.efi"},     {20, "undionly.kpxe"},
-      {0x1a, "snponly-riscv32.efi"}, {0x1c, "snponly-riscv64.efi"}, {0x28, "snponly-loong64.efi"}};
-  for (const auto& [arch, name] : rows) {
-    Packet request = golden_request("edk2_x64_http_discover");
-    for (Option& option : request.options)
-      if (option.code == code::kArchitecture) option.value = {0, arch};
-    const auto packet = told(decide(request, arrival_of(""), Policy{}, every_loader())).packet;
-    EXPECT_EQ(packet.file, "http://10.77.0.2/" + name) << int{arch};
-  }
+TEST(DhcpDecide, TheClassTellsTheArchitectureIfNothingElseDoes) {
+  EXPECT_EQ(file_for("class_only_discover"), "snponly.efi");
 }
 
 TEST(DhcpDecide, TakesTheFirstArchitectureItKnows) {
@@ -196,10 +178,6 @@ TEST(DhcpDecide, NoLoaderIsSilence) {
   EXPECT_EQ(silent(answer_to("edk2_x64_http_discover", {}, none)), Why::no_loader);
   // A script needs none.
   EXPECT_EQ(file_for("qemu_bios_ipxe_discover", {}, none), "http://10.77.0.2/boot.ipxe");
-}
-
-TEST(DhcpDecide, UnknownArchitecturesAreLeftAlone) {
-  EXPECT_EQ(silent(answer_to("pc98_discover")), Why::unknown_arch);
 }
 
 // --- who is left alone
