@@ -3,34 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/dhcp/loaders.h"
+
 namespace farboot::dhcp {
 namespace {
 
 constexpr std::string_view kPxeClass = "PXEClient";
 constexpr std::string_view kHttpClass = "HTTPClient";
-constexpr std::uint16_t kRaspberryPiArch = 0x29;
-
-constexpr std::array<std::array<std::uint8_t, 3>, 6> kRaspberryPiVendors = {{{0xb8, 0x27, 0xeb},
-                                                                             {0xdc, 0xa6, 0x32},
-                                                                             {0xe4, 0x5f, 0x01},
-                                                                             {0x28, 0xcd, 0xc1},
-                                                                             {0xd8, 0x3a, 0xdd},
-                                                                             {0x2c, 0xcf, 0x67}}};
-
-/// The boot ROM says it is a BIOS machine; a Pi with UEFI firmware (arch 11) is a normal client.
-bool is_raspberry_pi_rom(const Packet& request, const std::vector<std::uint16_t>& archs) {
-  if (std::find(archs.begin(), archs.end(), kRaspberryPiArch) != archs.end()) return true;
-  if (archs.empty() || archs.front() != 0) return false;
-  constexpr std::string_view kGuidMark = "RPi";  // Pi 4 and 5: `RPi4`, board revision, ...
-  if (const auto guid = request.find(code::kMachineGuid); guid && guid->size() == 17)
-    if (as_text(guid->subspan(1)).starts_with(kGuidMark)) return true;
-  const Mac mac = request.mac();
-  const bool vendor = std::any_of(
-      kRaspberryPiVendors.begin(), kRaspberryPiVendors.end(),
-      [&mac](const auto& oui) { return std::equal(oui.begin(), oui.end(), mac.octets.begin()); });
-  return vendor && request.class_id().ends_with("UNDI:002001");
-}
-
+constexpr std::size_t kGuidBytes = 17;  ///< a type, 0, and the GUID: RFC 4578 §2.3
 bool says_ipxe(const Packet& request, std::string_view name) {
   const auto classes = request.user_classes();
   return std::find(classes.begin(), classes.end(), name) != classes.end();
@@ -47,6 +27,24 @@ ClientKind ipxe_kind(const Packet& request, const std::vector<std::uint16_t>& ar
   return full ? ClientKind::ipxe : ClientKind::ipxe_limited;
 }
 
+Client by_kind(const Packet& request) {
+  Client client;
+  client.archs = request.architectures();
+  if (request.class_id().starts_with(kHttpClass)) {
+    client.kind = ClientKind::http_boot;
+    for (std::uint16_t& arch : client.archs)
+      if (const Architecture* row = architecture(arch); row != nullptr && row->pxe)
+        arch = *row->pxe;
+    return client;
+  }
+  if (request.find(code::kIpxe) || says_ipxe(request, "iPXE") || says_ipxe(request, "gPXE"))
+    client.kind = ipxe_kind(request, client.archs);
+  else
+    client.kind =
+        client.archs.empty() || is_bios(client.archs.front()) ? ClientKind::bios : ClientKind::uefi;
+  return client;
+}
+
 }  // namespace
 
 bool is_bios(std::uint16_t arch) { return arch == 0; }
@@ -57,11 +55,11 @@ bool speaks_pxe(const Packet& request) {
 }
 
 std::string machine_uuid(const Packet& request) {
-  // RFC 4578 §2.3: a type, 0, and 16 octets, of which the first three fields are little-endian.
+  // The first three fields are little-endian.
   constexpr std::array<std::size_t, 16> kOrder{4, 3,  2,  1,  6,  5,  8,  7,
                                                9, 10, 11, 12, 13, 14, 15, 16};
   const auto guid = request.find(code::kMachineGuid);
-  if (!guid || guid->size() != 1 + kOrder.size() || guid->front() != 0) return {};
+  if (!guid || guid->size() != kGuidBytes || guid->front() != 0) return {};
   std::string text;
   for (std::size_t i = 0; i < kOrder.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
@@ -70,25 +68,43 @@ std::string machine_uuid(const Packet& request) {
   return text;
 }
 
-Client classify(const Packet& request) {
-  Client client;
-  client.archs = request.architectures();
-  if (request.class_id().starts_with(kHttpClass)) {
-    client.kind = ClientKind::http_boot;
-    for (std::uint16_t& arch : client.archs)
-      if (const Architecture* row = architecture(arch); row != nullptr && row->pxe)
-        arch = *row->pxe;
-    return client;
-  }
-  if (request.find(code::kIpxe) || says_ipxe(request, "iPXE") || says_ipxe(request, "gPXE")) {
-    client.kind = ipxe_kind(request, client.archs);
-  } else if (is_raspberry_pi_rom(request, client.archs)) {
-    client.kind = ClientKind::raspberry_pi;
-  } else {
-    client.kind =
-        client.archs.empty() || is_bios(client.archs.front()) ? ClientKind::bios : ClientKind::uefi;
-  }
+bool begins_with(const Mac& mac, const Bytes& beginning) {
+  return beginning.size() <= mac.octets.size() &&
+         std::equal(beginning.begin(), beginning.end(), mac.octets.begin());
+}
+
+bool ClientMatch::fits(const Packet& request, const Client& client) const {
+  if (kind && kind != client.kind) return false;
+  if (arch && (client.archs.empty() || client.archs.front() != *arch)) return false;
+  const std::string_view class_id = request.class_id();
+  if (!class_id.starts_with(class_begins) || !class_id.ends_with(class_ends)) return false;
+  if (without_user_class && request.find(code::kUserClass)) return false;
+  const auto in = [&request](const Bytes& mac) { return begins_with(request.mac(), mac); };
+  if (!macs.empty() && std::none_of(macs.begin(), macs.end(), in)) return false;
+  if (guid_begins.empty()) return true;
+  const auto guid = request.find(code::kMachineGuid);
+  return guid && guid->size() == kGuidBytes && as_text(guid->subspan(1)).starts_with(guid_begins);
+}
+
+Client classify(const Packet& request, std::span<const Quirk> quirks) {
+  Client client = by_kind(request);
+  client.quirk = quirk_of(request, client, quirks);
+  if (client.quirk == nullptr) return client;
+  if (client.quirk->kind) client.kind = *client.quirk->kind;
+  if (client.quirk->arch) client.archs.front() = *client.quirk->arch;
   return client;
+}
+
+std::string_view to_string(ClientKind kind) {
+  switch (kind) {
+    case ClientKind::bios: return "bios";
+    case ClientKind::uefi: return "uefi";
+    case ClientKind::http_boot: return "http_boot";
+    case ClientKind::ipxe: return "ipxe";
+    case ClientKind::ipxe_limited: return "ipxe_limited";
+    case ClientKind::raspberry_pi: return "raspberry_pi";
+  }
+  return "?";
 }
 
 }  // namespace farboot::dhcp

@@ -1,24 +1,16 @@
 // Who is asking: the first half of the decision. Pure.
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
-#include <variant>
-#include <vector>
 
-#include "agent/dhcp/decide.h"
+#include "agent/dhcp/client.h"
+#include "agent/dhcp/quirks.h"
 
 namespace farboot::dhcp {
 
-struct Client {
-  ClientKind kind = ClientKind::bios;
-  /// As the client lists them, HTTP boot's numbers turned into those of the same machine's PXE.
-  std::vector<std::uint16_t> archs;
-};
-
-/// The client of a packet whose option 60 is PXEClient or HTTPClient.
-Client classify(const Packet& request);
+/// The client of a packet, whatever its option 60 says, as the first quirk that fits has it.
+Client classify(const Packet& request, std::span<const Quirk> quirks = every_quirk());
 
 /// True for PXEClient and HTTPClient.
 bool speaks_pxe(const Packet& request);

@@ -25,22 +25,6 @@ struct Loader {
   bool bios = false;
 };
 
-/// The first architecture we have a row for wins; its first file that exists is served.
-std::variant<Why, Loader> loader_for(const std::vector<std::uint16_t>& archs,
-                                     const std::vector<LoaderRow>& rows, const LoaderSet& loaders) {
-  Why why = Why::unknown_arch;
-  for (const std::uint16_t arch : archs) {
-    if (architecture(arch) != nullptr) why = Why::no_loader;
-    for (const LoaderRow& row : rows) {
-      if (row.arch != arch) continue;
-      for (const std::string& name : row.names)
-        if (loaders.loader_exists(name)) return Loader{.name = name, .bios = is_bios(arch)};
-      return Why::no_loader;
-    }
-  }
-  return why;
-}
-
 std::string http_url(Ipv4 server, const Policy& policy, std::string_view path) {
   std::string url = "http://" + server.to_string();
   if (policy.http_port != kHttpPort) url += ":" + std::to_string(policy.http_port);
@@ -53,11 +37,10 @@ std::vector<Option> use_this_file() {
   return {{.code = pxe::kDiscoveryControl, .value = {pxe::kUseThisFile}}};
 }
 
-/// What a Pi's boot ROM looks for before it believes an offer: this very text in a menu.
-std::vector<Option> raspberry_pi_menu() {
+/// What a Pi's boot ROM looks for before it believes an offer: its very text in a menu.
+std::vector<Option> raspberry_pi_menu(std::string_view text) {
   Bytes prompt = {0, 'P', 'X', 'E'};
-  Bytes menu = {0, 0, 17};
-  const Bytes text = to_bytes("Raspberry Pi Boot");
+  Bytes menu = {0, 0, static_cast<std::uint8_t>(text.size())};
   menu.insert(menu.end(), text.begin(), text.end());
   return {{.code = pxe::kDiscoveryControl, .value = {3}},
           {.code = pxe::kPrompt, .value = std::move(prompt)},
@@ -72,8 +55,32 @@ struct Context {
   Client client;
 };
 
+/// What may start a machine of this architecture, the best first.
+std::vector<std::string_view> names_for(const Context& c, std::uint16_t arch) {
+  std::vector<std::string_view> names;
+  if (c.client.quirk != nullptr && c.client.quirk->who.arch == arch)
+    names = c.client.quirk->loaders;
+  for (const LoaderRow& row : c.policy.loaders)
+    if (row.arch == arch) names.insert(names.end(), row.names.begin(), row.names.end());
+  return names;
+}
+
+/// The first architecture there is a loader for wins; its first file that exists is served.
+std::variant<Why, Loader> loader_for(const Context& c) {
+  Why why = Why::unknown_arch;
+  for (const std::uint16_t arch : c.client.archs) {
+    if (architecture(arch) != nullptr) why = Why::no_loader;
+    const auto names = names_for(c, arch);
+    for (const std::string_view name : names)
+      if (c.loaders.loader_exists(name))
+        return Loader{.name = std::string(name), .bios = is_bios(arch)};
+    if (!names.empty()) return Why::no_loader;
+  }
+  return why;
+}
+
 std::variant<Why, Answer> firmware_answer(const Context& c) {
-  auto loader = loader_for(c.client.archs, c.policy.loaders, c.loaders);
+  auto loader = loader_for(c);
   if (const Why* why = std::get_if<Why>(&loader)) return *why;
   const Loader& chosen = std::get<Loader>(loader);
   Answer answer;
@@ -99,7 +106,7 @@ std::variant<Why, Answer> ipxe_answer(const Context& c) {
     answer.boot_file = http_url(c.arrival.our_address, c.policy, c.policy.script_path);
     return answer;
   }
-  auto loader = loader_for(c.client.archs, c.policy.ipxe_upgrades, c.loaders);
+  auto loader = loader_for(c);
   if (const Why* why = std::get_if<Why>(&loader)) return *why;
   // VirtualBox's cut-down iPXE ignores next-server with a plain name: it wants a URL.
   answer.boot_file =
@@ -117,7 +124,7 @@ std::variant<Why, Answer> answer_for(const Context& c) {
     case ClientKind::raspberry_pi: {
       if (!c.policy.raspberry_pi_roms) return Why::raspberry_pi;
       Answer answer;
-      answer.vendor = raspberry_pi_menu();
+      answer.vendor = raspberry_pi_menu(c.client.quirk->menu_text);
       return answer;
     }
   }
@@ -223,49 +230,49 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
   return std::nullopt;
 }
 
+std::string_view name_of(const Quirk* quirk) { return quirk == nullptr ? "" : quirk->name; }
+
+/// Of those that do not speak PXE, some are worth a word: somebody may wait for them to boot.
+Silence not_pxe(const Packet& request, Why why, std::span<const Quirk> quirks) {
+  if (why != Why::not_pxe && why != Why::message_type) return {why, {}};
+  const Quirk* quirk = quirk_of(request, {}, quirks);
+  if (quirk == nullptr || !quirk->left_alone) return {why, {}};
+  return {Why::firmware, quirk->name};
+}
+
 }  // namespace
 
 Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
                 const LoaderSet& loaders) {
-  if (const auto why = not_for_us(request, arrival)) return Silence{*why};
-  Client client = classify(request);
-  const Asker asker{
-      .mac = request.mac(), .network = network_of(request, arrival), .uuid = machine_uuid(request)};
-  if (!policy.answers(asker)) return Silence{Why::denied};
-  if (policy.elsewhere && policy.elsewhere(asker.mac, asker.uuid)) return Silence{Why::elsewhere};
+  if (const auto why = not_for_us(request, arrival)) return not_pxe(request, *why, policy.quirks);
   const Context context{.request = request,
                         .arrival = arrival,
                         .policy = policy,
                         .loaders = loaders,
-                        .client = std::move(client)};
+                        .client = classify(request, policy.quirks)};
+  const std::string_view quirk = name_of(context.client.quirk);
+  const Asker asker{
+      .mac = request.mac(), .network = network_of(request, arrival), .uuid = machine_uuid(request)};
+  if (!policy.answers(asker)) return Silence{Why::denied, quirk};
+  if (policy.elsewhere && policy.elsewhere(asker.mac, asker.uuid))
+    return Silence{Why::elsewhere, quirk};
   if (context.client.kind == ClientKind::http_boot && arrival.port == Port::pxe)
-    return Silence{Why::not_ours};
+    return Silence{Why::not_ours, quirk};
   auto answer = answer_for(context);
-  if (const Why* why = std::get_if<Why>(&answer)) return Silence{*why};
+  if (const Why* why = std::get_if<Why>(&answer)) return Silence{*why, quirk};
 
   Reply reply;
   reply.kind = context.client.kind;
   reply.style = policy.uefi_style;
+  reply.quirk = quirk;
   reply.type = arrival.port == Port::pxe ? MessageType::ack : MessageType::offer;
   reply.boot_file = std::get<Answer>(answer).boot_file;
   auto bytes = encode_reply(reply_packet(context, std::get<Answer>(answer), reply.type),
                             request.reply_bytes_max());
-  if (!bytes) return Silence{Why::too_long};
+  if (!bytes) return Silence{Why::too_long, quirk};
   reply.packet = std::move(*bytes);
   address_reply(context, reply);
   return reply;
-}
-
-std::string_view to_string(ClientKind kind) {
-  switch (kind) {
-    case ClientKind::bios: return "bios";
-    case ClientKind::uefi: return "uefi";
-    case ClientKind::http_boot: return "http_boot";
-    case ClientKind::ipxe: return "ipxe";
-    case ClientKind::ipxe_limited: return "ipxe_limited";
-    case ClientKind::raspberry_pi: return "raspberry_pi";
-  }
-  return "?";
 }
 
 std::string_view to_string(Why why) {
@@ -282,6 +289,7 @@ std::string_view to_string(Why why) {
     case Why::no_address: return "no_address";
     case Why::too_long: return "too_long";
     case Why::elsewhere: return "elsewhere";
+    case Why::firmware: return "firmware";
   }
   return "?";
 }

@@ -1,11 +1,13 @@
 // Decides what, if anything, to tell a PXE client. Pure: no clock, socket or log.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "agent/dhcp/client.h"
 #include "agent/dhcp/policy.h"
 #include "common/base/bytes.h"
 #include "common/wire/address.h"
@@ -36,16 +38,6 @@ struct Arrival {
   std::uint16_t source_port = 0;
 };
 
-enum class ClientKind : std::uint8_t {
-  bios,
-  uefi,
-  http_boot,
-  ipxe,          ///< gets the script
-  ipxe_limited,  ///< gets a full iPXE first
-  raspberry_pi
-};
-std::string_view to_string(ClientKind kind);
-
 /// Why we say nothing. Silence is an answer: the site's own DHCP server carries on alone.
 enum class Why : std::uint8_t {
   not_a_request,  ///< op 2: a server's packet
@@ -59,12 +51,15 @@ enum class Why : std::uint8_t {
   no_loader,      ///< no file for its architecture exists, or none is here
   no_address,     ///< we have no address on that interface
   too_long,       ///< the answer does not fit what the client can take
-  elsewhere       ///< another agent of the site is to install it
+  elsewhere,      ///< another agent of the site is to install it
+  firmware        ///< a quirk says so: it takes our answer for nothing good
 };
+inline constexpr std::size_t kWhys = static_cast<std::size_t>(Why::firmware) + 1;
 std::string_view to_string(Why why);
 
 struct Silence {
   Why why = Why::not_pxe;
+  std::string_view quirk = {};  ///< of its firmware; empty: none known
 };
 
 struct Reply {
@@ -75,6 +70,7 @@ struct Reply {
   MessageType type = MessageType::offer;
   ReplyStyle style = ReplyStyle::binl;  ///< says something for UEFI only
   std::string boot_file;
+  std::string_view quirk;  ///< of its firmware; empty: none known
 };
 
 using Decision = std::variant<Silence, Reply>;

@@ -7,7 +7,7 @@ namespace {
 
 // snponly: the firmware's own driver of the card it booted from, so any card and any virtual
 // machine.
-const std::vector<Architecture>& table() {
+const std::vector<Architecture>& known_architectures() {
   static const std::vector<Architecture> rows = {
       {0x00, "bios", {}, {"undionly.kpxe", "undionly.kkpxe", "ipxe.pxe"}},
       {0x01, "pc98", {}, {}},
@@ -18,8 +18,7 @@ const std::vector<Architecture>& table() {
       {0x06, "ia32_uefi", {}, {"snponly-i386.efi", "ipxe-i386.efi", "ipxe32.efi"}},
       {0x07, "x64_uefi", {}, {"snponly.efi", "snponly-x86_64.efi", "ipxe.efi", "ipxe-x86_64.efi"}},
       {0x08, "xscale_efi", {}, {}},
-      // "EBC" by RFC 4578's swapped numbers: x64 boards send it.
-      {0x09, "ebc_uefi", {}, {"snponly.efi", "snponly-x86_64.efi", "ipxe.efi", "ipxe-x86_64.efi"}},
+      {0x09, "ebc_uefi", {}, {}},
       {0x0a, "arm32_uefi", {}, {"snponly-arm32.efi", "ipxe-arm32.efi"}},
       {0x0b, "arm64_uefi", {}, {"snponly-arm64.efi", "ipxe-arm64.efi"}},
       {0x0c, "powerpc_open_firmware", {}, {}},
@@ -59,26 +58,19 @@ const std::vector<Architecture>& table() {
 
 }  // namespace
 
-std::span<const Architecture> architectures() { return table(); }
+std::span<const Architecture> architectures() { return known_architectures(); }
 
 const Architecture* architecture(std::uint16_t number) {
-  const auto at = std::find_if(table().begin(), table().end(),
+  const auto at = std::find_if(known_architectures().begin(), known_architectures().end(),
                                [number](const Architecture& row) { return row.number == number; });
-  return at == table().end() ? nullptr : &*at;
+  return at == known_architectures().end() ? nullptr : &*at;
 }
 
 std::vector<LoaderRow> default_loaders() {
   std::vector<LoaderRow> rows;
-  for (const Architecture& row : table())
+  for (const Architecture& row : known_architectures())
     if (!row.loaders.empty())
       rows.push_back({.arch = row.number, .names = {row.loaders.begin(), row.loaders.end()}});
-  return rows;
-}
-
-std::vector<LoaderRow> default_ipxe_upgrades() {
-  std::vector<LoaderRow> rows = default_loaders();
-  // Under a ROM that is iPXE already, native drivers do better than its UNDI (VirtualBox).
-  rows.front().names = {"ipxe.pxe", "undionly.kpxe"};
   return rows;
 }
 

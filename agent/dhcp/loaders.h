@@ -33,7 +33,5 @@ struct LoaderRow {
   std::vector<std::string> names;
 };
 std::vector<LoaderRow> default_loaders();
-/// For an iPXE in ROM that cannot run our scripts: a full iPXE to be chained.
-std::vector<LoaderRow> default_ipxe_upgrades();
 
 }  // namespace farboot::dhcp

@@ -55,11 +55,6 @@ std::optional<Bytes> mac_beginning(std::string_view text) {
   return Bytes(mac->octets.begin(), mac->octets.begin() + octets);
 }
 
-bool begins_with(const Mac& mac, const Bytes& beginning) {
-  return beginning.size() <= mac.octets.size() &&
-         std::equal(beginning.begin(), beginning.end(), mac.octets.begin());
-}
-
 Result<void> ClientList::add(std::string_view text) {
   if (auto mac = mac_beginning(text)) {
     macs_.push_back(std::move(*mac));

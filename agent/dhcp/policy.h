@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/dhcp/loaders.h"
+#include "agent/dhcp/quirks.h"
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/wire/address.h"
@@ -25,7 +27,6 @@ enum class ReplyStyle : std::uint8_t {
 /// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
 /// none.
 std::optional<Bytes> mac_beginning(std::string_view text);
-bool begins_with(const Mac& mac, const Bytes& beginning);
 
 /// `10.4.0.0/16`.
 struct Network {
@@ -58,8 +59,8 @@ class ClientList {
 
 struct Policy {
   std::vector<LoaderRow> loaders = default_loaders();
-  std::vector<LoaderRow> ipxe_upgrades = default_ipxe_upgrades();
-  ClientList denied;   ///< these get no answer
+  std::span<const Quirk> quirks = every_quirk();  ///< borrowed
+  ClientList denied;                              ///< these get no answer
   ClientList allowed;  ///< only these get one, but for the denied; empty: all
   /// Machines that another agent of the site is to answer, by MAC and UUID (lower case, with
   /// dashes; empty: unknown). Empty: none. Asked per packet: must be quick.

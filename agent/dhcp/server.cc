@@ -62,6 +62,8 @@ std::string kind_text(const dhcp::Reply& reply) {
   return text;
 }
 
+std::string_view quirk_text(std::string_view quirk) { return quirk.empty() ? "none" : quirk; }
+
 }  // namespace
 
 struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
@@ -89,7 +91,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   void on_packet(const Listener& listener, ByteView bytes, const UdpArrival& arrival);
   void answer(const Listener& listener, const dhcp::Packet& request, const dhcp::Reply& reply,
               const Interface& interface, Ipv4 from);
-  void stay_silent(const dhcp::Packet& request, const Interface& interface, dhcp::Why why);
+  void stay_silent(const dhcp::Packet& request, const Interface& interface, dhcp::Silence silence);
   bool within_rate(const Mac& client);
 
   asio::io_context& loop;
@@ -271,7 +273,7 @@ void DhcpServer::Impl::on_packet(const Listener& listener, ByteView bytes,
   if (request->giaddr.is_zero() || !interfaces.holds(request->giaddr))
     decision = dhcp::decide(*request, place, policy, loaders);
   if (const auto* silence = std::get_if<dhcp::Silence>(&decision))
-    stay_silent(*request, *interface, silence->why);
+    stay_silent(*request, *interface, *silence);
   else if (within_rate(request->mac()))
     answer(listener, *request, std::get<dhcp::Reply>(decision), *interface, from);
 }
@@ -285,7 +287,7 @@ void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& requ
       log::info("dhcp.observed", log::kv("mac", request.mac().to_string()),
                 log::kv("interface", interface.name), log::kv("would", dhcp::to_string(reply.type)),
                 log::kv("client", kind_text(reply)), log::kv("file", reply.boot_file),
-                log::kv("left_out", *left_out));
+                log::kv("quirk", quirk_text(reply.quirk)), log::kv("left_out", *left_out));
     return;
   }
   const UdpRoute route{
@@ -307,12 +309,14 @@ void DhcpServer::Impl::answer(const Listener& listener, const dhcp::Packet& requ
     log::info("dhcp.answered", log::kv("mac", request.mac().to_string()),
               log::kv("interface", interface.name), log::kv("type", dhcp::to_string(reply.type)),
               log::kv("client", kind_text(reply)), log::kv("from", from.to_string()),
-              log::kv("file", reply.boot_file), log::kv("left_out", *left_out));
+              log::kv("file", reply.boot_file), log::kv("quirk", quirk_text(reply.quirk)),
+              log::kv("left_out", *left_out));
 }
 
 /// Plain DHCP is only counted. A PXE client we leave alone is worth one line for each reason.
 void DhcpServer::Impl::stay_silent(const dhcp::Packet& request, const Interface& interface,
-                                   dhcp::Why why) {
+                                   dhcp::Silence silence) {
+  const dhcp::Why why = silence.why;
   ++counters.silent[static_cast<std::size_t>(why)];
   switch (why) {
     case dhcp::Why::not_a_request:
@@ -326,7 +330,8 @@ void DhcpServer::Impl::stay_silent(const dhcp::Packet& request, const Interface&
     case dhcp::Why::no_loader:
     case dhcp::Why::no_address:
     case dhcp::Why::too_long:
-    case dhcp::Why::elsewhere: break;
+    case dhcp::Why::elsewhere:
+    case dhcp::Why::firmware: break;
   }
   if (silences_logged.size() >= kSilencesRemembered) silences_logged.clear();
   if (!silences_logged.emplace(request.mac(), why).second) return;

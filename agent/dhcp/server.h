@@ -46,7 +46,7 @@ class DhcpServer {
     std::uint64_t acks = 0;
     std::uint64_t limited = 0;  ///< beyond a rate
     std::uint64_t send_failed = 0;
-    std::array<std::uint64_t, 16> silent{};  ///< by dhcp::Why
+    std::array<std::uint64_t, dhcp::kWhys> silent{};  ///< by dhcp::Why
   };
 
   /// Borrows `loop` and `loaders`, which must outlive it.

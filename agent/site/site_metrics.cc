@@ -37,8 +37,6 @@ void raise_to(Counter& counter, std::uint64_t total) {
   if (more > 0) counter.Increment(more);
 }
 
-constexpr std::size_t kWhys = static_cast<std::size_t>(dhcp::Why::elsewhere) + 1;
-
 struct DhcpFigures {
   explicit DhcpFigures(Figures figures)
       : received(figures.counter("farboot_dhcp_packets_total", "Packets on the DHCP ports")),
@@ -51,14 +49,14 @@ struct DhcpFigures {
     acks = &answers.Add({{"type", "ack"}});
     auto& silences =
         figures.counters("farboot_dhcp_silent_total", "Packets left unanswered, and why");
-    for (std::size_t i = 0; i < kWhys; ++i) {
+    for (std::size_t i = 0; i < dhcp::kWhys; ++i) {
       silent[i] = &silences.Add({{"why", std::string(dhcp::to_string(static_cast<dhcp::Why>(i)))}});
     }
   }
   Counter &received, &malformed, &limited, &failed;
   Gauge& listening;
   Counter *offers, *acks;
-  std::array<Counter*, kWhys> silent{};
+  std::array<Counter*, dhcp::kWhys> silent{};
 };
 
 struct TftpFigures {
@@ -141,7 +139,7 @@ void SiteMetrics::dhcp(const DhcpServer::Counters& counters, bool listening) {
   raise_to(to.failed, counters.send_failed);
   raise_to(*to.offers, counters.offers);
   raise_to(*to.acks, counters.acks);
-  for (std::size_t i = 0; i < kWhys; ++i) raise_to(*to.silent[i], counters.silent[i]);
+  for (std::size_t i = 0; i < dhcp::kWhys; ++i) raise_to(*to.silent[i], counters.silent[i]);
   to.listening.Set(listening ? 1 : 0);
 }
 

@@ -8,14 +8,18 @@
 namespace farboot::dhcp {
 namespace {
 
+std::string by(std::string_view quirk) {
+  return quirk.empty() ? "" : fmt::format(" (quirk {})", quirk);
+}
+
 std::string decision_text(const Decision& decision) {
   if (const auto* silence = std::get_if<Silence>(&decision))
-    return fmt::format("answer: none, {}\n", to_string(silence->why));
+    return fmt::format("answer: none, {}{}\n", to_string(silence->why), by(silence->quirk));
   const Reply& reply = std::get<Reply>(decision);
   const auto packet = decode(reply.packet);
   EXPECT_TRUE(packet);
-  return fmt::format("answer: {} to {}:{}, {} bytes\n\n{}", to_string(reply.kind),
-                     reply.to.to_string(), reply.to_port, reply.packet.size(),
+  return fmt::format("answer: {}{} to {}:{}, {} bytes\n\n{}", to_string(reply.kind),
+                     by(reply.quirk), reply.to.to_string(), reply.to_port, reply.packet.size(),
                      packet ? describe(*packet) : "");
 }
 

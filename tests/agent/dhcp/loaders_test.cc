@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <set>
 
 #include <fmt/format.h>
@@ -18,6 +19,10 @@ struct ArchCase {
   std::string name;
   std::string file;  ///< empty: silence
   bool by_http = false;
+
+  friend std::ostream& operator<<(std::ostream& out, const ArchCase& row) {
+    return out << row.name;
+  }
 };
 
 Packet asking_as(const ArchCase& row) {

@@ -1,0 +1,48 @@
+// A PXE client as its packet shows it, and how kinds of clients are told apart. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/wire/dhcp.h"
+
+namespace farboot::dhcp {
+
+enum class ClientKind : std::uint8_t {
+  bios,
+  uefi,
+  http_boot,
+  ipxe,          ///< gets the script
+  ipxe_limited,  ///< gets a full iPXE first
+  raspberry_pi
+};
+std::string_view to_string(ClientKind kind);
+
+struct Quirk;
+
+struct Client {
+  ClientKind kind = ClientKind::bios;
+  /// As the client lists them, HTTP boot's numbers turned into those of the same machine's PXE.
+  std::vector<std::uint16_t> archs;
+  const Quirk* quirk = nullptr;  ///< of its firmware; nullptr: none known
+};
+
+/// Some clients among all: whom every member that is set fits. Nothing set: everybody.
+struct ClientMatch {
+  std::vector<Bytes> macs;            ///< begins with one of these
+  std::optional<std::uint16_t> arch;  ///< the first it lists
+  std::optional<ClientKind> kind;
+  std::string_view class_begins;  ///< option 60
+  std::string_view class_ends;
+  std::string_view guid_begins;  ///< option 97, behind its type
+  bool without_user_class = false;
+
+  bool fits(const Packet& request, const Client& client) const;
+};
+
+bool begins_with(const Mac& mac, const Bytes& beginning);
+
+}  // namespace farboot::dhcp
