@@ -37,6 +37,7 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Status GetImage(Context*, const v1::GetImageRequest*, v1::ImageRecord*) override;
   Status RemoveImage(Context*, const v1::RemoveImageRequest*, v1::RemoveImageResponse*) override;
   Status ImportLoaders(Context*, const v1::ImportLoadersRequest*, v1::LoaderSet*) override;
+  Status RemoveLoaders(Context*, const v1::RemoveLoadersRequest*, v1::LoaderSet*) override;
   Status GetLoaders(Context*, const v1::GetLoadersRequest*, v1::LoaderSet*) override;
   // releases.cc
   Status DiffFleet(Context*, grpc::ServerReader<v1::FleetSpec>*, v1::FleetDiff*) override;

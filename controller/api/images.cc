@@ -12,7 +12,6 @@
 namespace farboot {
 namespace {
 
-constexpr std::string_view kLoadersSource = "/usr/lib/ipxe";  ///< of Debian's ipxe package
 constexpr Milliseconds kWaitingTick{500};
 
 v1::ImportImageEvent to_event(const ImportProgress& progress) {
@@ -277,38 +276,6 @@ grpc::Status FleetService::Handlers::RemoveImage(Context* context,
                   out->set_freed_bytes(freed->value_or(0));
                   return {};
                 });
-}
-
-grpc::Status FleetService::Handlers::ImportLoaders(Context* context,
-                                                   const v1::ImportLoadersRequest* request,
-                                                   v1::LoaderSet* out) {
-  return answer(context, "ImportLoaders", Role::operate, Kind::change,
-                [&](const PeerIdentity&) -> Result<void> {
-                  const std::string source =
-                      request->source().empty() ? std::string(kLoadersSource) : request->source();
-                  const Sweeper::Writing writing(sweeper_);
-                  const auto made = import_loaders(source, parts_.content);
-                  if (!made) return made.error();
-                  const LoaderRecord record{made->manifest, made->files, made->warnings, source,
-                                            parts_.clock.wall()};
-                  const auto set = parts_.images.set_loaders(record);
-                  if (!set) return set.error();
-                  *out = to_proto(record);
-                  return {};
-                });
-}
-
-grpc::Status FleetService::Handlers::GetLoaders(Context* context, const v1::GetLoadersRequest*,
-                                                v1::LoaderSet* out) {
-  return answer(
-      context, "GetLoaders", Role::viewer, Kind::look, [&](const PeerIdentity&) -> Result<void> {
-        const auto loaders = parts_.images.loaders();
-        if (!loaders) return loaders.error();
-        if (!*loaders)
-          return fail(Errc::not_found, "there are no boot loaders yet; `farboot loader import`");
-        *out = to_proto(**loaders);
-        return {};
-      });
 }
 
 }  // namespace farboot

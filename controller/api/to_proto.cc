@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include "common/base/bytes.h"
 #include "controller/api/convert.h"
 
@@ -119,9 +121,12 @@ v1::ImageRecord to_proto(const ImageRecord& record) {
 v1::LoaderSet to_proto(const LoaderRecord& record) {
   v1::LoaderSet out;
   out.set_manifest(record.manifest.hex());
-  for (const std::string& file : record.files) out.add_files(file);
+  for (const LoaderFile& file : record.files) {
+    out.add_files(file.path);
+    out.add_file_sources(file.source);
+  }
   for (const std::string& warning : record.warnings) out.add_warnings(warning);
-  out.set_source(record.source);
+  out.set_source(fmt::format("{}", fmt::join(record.sources(), ", ")));
   *out.mutable_imported() = to_proto(record.imported);
   return out;
 }

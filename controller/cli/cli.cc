@@ -51,6 +51,7 @@ int run_cli(int argc, const char* const* argv, Terminal& terminal) {
   app.require_subcommand(1);
   app.fallthrough();
   add_image_verbs(app, session);
+  add_loader_verbs(app, session);
   add_apply_verbs(app, session);
   add_release_verbs(app, session);
   add_rollout_verbs(app, session);

@@ -1,5 +1,7 @@
 #include "controller/cli/session.h"
 
+#include <filesystem>
+
 #include "common/rpc/status_map.h"
 
 #include <grpcpp/channel.h>
@@ -65,6 +67,13 @@ std::string time_text(const google::protobuf::Timestamp& time) {
   text[10] = ' ';
   text.pop_back();
   return text;
+}
+
+std::string whole_source(const std::string& source) {
+  if (source.find("://") != std::string::npos) return source;
+  std::error_code error;
+  const auto path = std::filesystem::absolute(source, error);
+  return error ? source : path.lexically_normal().string();
 }
 
 }  // namespace farboot

@@ -73,11 +73,16 @@ class Session {
   std::unique_ptr<v1::FleetService::Stub> stub_;
 };
 
+/// Paths are the controller's. One that was written relative to here is made whole, so that it
+/// means the same there when both are one machine.
+std::string whole_source(const std::string& source);
+
 /// `2026-01-31 08:15:00` UTC, or `-` for none.
 std::string time_text(const google::protobuf::Timestamp& time);
 
 // verbs_*.cc: each adds its nouns. The callbacks set session.exit.
 void add_image_verbs(CLI::App& app, Session& session);
+void add_loader_verbs(CLI::App& app, Session& session);
 void add_apply_verbs(CLI::App& app, Session& session);
 void add_release_verbs(CLI::App& app, Session& session);
 void add_site_verbs(CLI::App& app, Session& session);

@@ -1,6 +1,4 @@
-// farboot image import|list|show|remove, farboot loader import|show
-#include <filesystem>
-
+// farboot image import|list|show|remove
 #include <CLI/CLI.hpp>
 
 #include "controller/cli/progress.h"
@@ -10,15 +8,6 @@ namespace farboot {
 namespace {
 
 using Stub = v1::FleetService::Stub;
-
-/// Paths are the controller's. One that was written relative to here is made whole, so that it
-/// means the same there when both are one machine.
-std::string whole_source(const std::string& source) {
-  if (source.find("://") != std::string::npos) return source;
-  std::error_code error;
-  const auto path = std::filesystem::absolute(source, error);
-  return error ? source : path.lexically_normal().string();
-}
 
 std::string image_id(const v1::ImageRecord& image) { return image.name() + "@" + image.tag(); }
 
@@ -122,38 +111,6 @@ Exit remove(Session& session, const std::string& name) {
   });
 }
 
-std::string loaders_text(const v1::LoaderSet& loaders) {
-  std::string out;
-  for (const std::string& file : loaders.files()) out += "  " + file + "\n";
-  return out;
-}
-
-Exit import_loaders(Session& session, const std::string& source) {
-  v1::ImportLoadersRequest request;
-  if (!source.empty()) request.set_source(whole_source(source));
-  v1::LoaderSet loaders;
-  const auto done = session.call(&Stub::ImportLoaders, request, loaders, kLongCallDeadline);
-  if (!done) return session.report(done.error());
-  for (const std::string& warning : loaders.warnings())
-    session.note(session.terminal().paint(Colour::yellow, "warning:") + " " + warning + "\n");
-  return session.print(loaders, [&] {
-    return fmt::format(
-        "imported {} boot loaders from {}:\n{}the next `farboot apply` makes a "
-        "release with them\n",
-        loaders.files_size(), loaders.source(), loaders_text(loaders));
-  });
-}
-
-Exit show_loaders(Session& session) {
-  v1::LoaderSet loaders;
-  const auto done = session.call(&Stub::GetLoaders, v1::GetLoadersRequest(), loaders);
-  if (!done) return session.report(done.error());
-  return session.print(loaders, [&] {
-    return fmt::format("boot loaders from {}, imported {}:\n{}", loaders.source(),
-                       time_text(loaders.imported()), loaders_text(loaders));
-  });
-}
-
 }  // namespace
 
 void add_image_verbs(CLI::App& app, Session& session) {
@@ -197,18 +154,6 @@ void add_image_verbs(CLI::App& app, Session& session) {
     verb.add_option("image", *name, "NAME or NAME@TAG")->required();
     verb.callback([&session, name] { session.exit = remove(session, *name); });
   }
-  CLI::App& loader = add_noun(app, "loader", "iPXE, as machines load it first");
-  {
-    auto source = std::make_shared<std::string>();
-    CLI::App& verb =
-        add_verb(loader, "import", "import boot loaders from a folder or .deb on the controller",
-                 "farboot loader import            # Debian's ipxe package");
-    verb.add_option("source", *source, "default: where Debian's ipxe package is installed");
-    verb.callback([&session, source] { session.exit = import_loaders(session, *source); });
-  }
-  add_verb(loader, "show", "the boot loaders in use", "farboot loader show").callback([&session] {
-    session.exit = show_loaders(session);
-  });
 }
 
 }  // namespace farboot

@@ -42,15 +42,4 @@ using ImportWatcher = std::function<bool(const ImportProgress&)>;
 Result<Image> import_image(const ImportRequest& request, ContentStore& store,
                            const ImportWatcher& watcher);
 
-/// Boot loaders: a folder as Debian's `ipxe` package installs it (/usr/lib/ipxe), an operator's own
-/// folder (folders in it too: `arm64-efi/snponly.efi`), or a .deb file; empty: /usr/lib/ipxe.
-/// Returns the manifest (paths like `undionly.kpxe`) and what to warn of
-/// (an iPXE of 2019 that waits 16 s). Errors: not_found (names what it looked for), invalid.
-struct LoaderImport {
-  Digest manifest;
-  std::vector<std::string> files;
-  std::vector<std::string> warnings;
-};
-Result<LoaderImport> import_loaders(const std::string& source, ContentStore& store);
-
 }  // namespace farboot

@@ -1,225 +1,201 @@
-// Boot loaders: from a folder or a Debian package into a manifest.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "controller/import/loaders.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
-#include "controller/import/archive.h"
-#include "controller/import/directory_source.h"
-#include "controller/import/importer.h"
 #include "controller/import/intake.h"
-#include "controller/import/links.h"
+#include "controller/import/loader_layout.h"
+#include "controller/import/loader_source.h"
+#include "controller/import/stored_file.h"
 
 namespace farboot {
 namespace {
 
-constexpr std::array kSuffixes = {".kpxe", ".kkpxe", ".pxe", ".efi", ".lkrn"};
-constexpr std::string_view kDefaultFolder = "/usr/lib/ipxe";
-/// In a package, only what lies below here; the same files also lie in /boot.
-constexpr std::string_view kPackageFolder = "usr/lib/ipxe/";
-constexpr std::size_t kLoaderBytesMax = 64u << 20;
-constexpr std::size_t kPackageBytesMax = 1u << 30;
-constexpr std::size_t kLoadersMax = 1000;
+constexpr std::size_t kSourcesMax = 50;
+constexpr std::size_t kNotedMax = 10;
+/// An iPXE has at most 2 MiB; what is longer is not looked into.
+constexpr std::size_t kLookedIntoBytesMax = 16u << 20;
+constexpr std::size_t kSetFilesMax = 5000;
 
-using LoaderFiles = std::map<std::string, Bytes>;
-
-bool is_loader(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  if (name.starts_with("wimboot")) return true;
-  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
-                     [name](std::string_view suffix) { return name.ends_with(suffix); });
-}
-
-std::string kept_names() { return "*.kpxe, *.kkpxe, *.pxe, *.efi, *.lkrn, wimboot*"; }
-
-Result<Bytes> read_all(const std::string& path, std::size_t bytes_max) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return fail(Errc::not_found, "{}: {}", printable(path), std::strerror(errno));
-  Bytes whole;
-  Bytes buffer(256 * 1024);
-  while (true) {
-    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Errc::unavailable, "{}: {}", printable(path), std::strerror(errno));
-    if (got == 0) return whole;
-    if (whole.size() + static_cast<std::size_t>(got) > bytes_max)
-      return fail(Errc::invalid, "{}: more than {} bytes", printable(path), bytes_max);
-    whole.insert(whole.end(), buffer.begin(), buffer.begin() + got);
-  }
-}
-
-/// Symbolic links (Debian's own among them) are followed: a loader is what its name gives.
-Result<LoaderFiles> from_folder(const std::string& folder) {
-  const ImportWatcher nobody;
-  Meter meter(nobody);
-  auto listing = DirectorySource(folder).list(meter);
-  if (!listing) return listing.error();
-  std::set<std::string> paths;
-  for (const SourceFile& file : listing->files) paths.insert(file.path);
-  for (const SourceLink& link : listing->links) paths.insert(link.path);
-  LoaderFiles files;
-  for (const std::string& path : paths) {
-    if (!is_loader(path)) continue;
-    if (files.size() == kLoadersMax)
-      return fail(Errc::exhausted, "{}: more than {} loaders", printable(folder), kLoadersMax);
-    auto bytes = read_all(fmt::format("{}/{}", folder, path), kLoaderBytesMax);
-    if (!bytes) return bytes.error();
-    files[path] = std::move(*bytes);
-  }
-  return files;
-}
-
-/// What a package's tar holds, by path in the file system.
-struct PackageFiles {
-  LoaderFiles files;
-  std::map<std::string, std::string> links;
+struct SetFile {
+  FileEntry entry;
+  std::string source;
 };
+/// By path: a manifest's order.
+using LoaderFiles = std::map<std::string, SetFile>;
 
-Result<void> take_entry(PulledArchive& archive, ::archive_entry* entry, PackageFiles& package) {
-  std::string_view path = ::archive_entry_pathname(entry);
-  while (path.starts_with("./")) path.remove_prefix(2);
-  if (!is_tree_path(path) || !is_loader(path)) return {};
-  if (package.files.size() + package.links.size() == kLoadersMax)
-    return fail(Errc::exhausted, "more than {} loaders", kLoadersMax);
-  if (const char* target = ::archive_entry_symlink(entry); target != nullptr)
-    package.links[std::string(path)] = target;
-  if (::archive_entry_filetype(entry) != AE_IFREG) return {};
-  Bytes& bytes = package.files[std::string(path)];
-  auto ok = archive.read(kLoaderBytesMax, [&bytes](ByteView part) -> Result<void> {
-    bytes.insert(bytes.end(), part.begin(), part.end());
-    return {};
-  });
-  return ok ? ok : Result<void>(prefix(printable(path), ok.error()));
-}
-
-/// The tar inside a .deb: `./usr/lib/ipxe/undionly.kpxe` and so on. Debian links ipxe.efi and
-/// ipxe.lkrn to /boot, which is in the same package.
-Result<LoaderFiles> from_data_tar(const Bytes& tar) {
-  PulledArchive archive(pull_from(tar));
-  support_filters(archive.get());
-  ::archive_read_support_format_tar(archive.get());
-  if (auto ok = archive.open(); !ok) return ok.error();
-  PackageFiles package;
-  for (::archive_entry* entry = nullptr;;) {
-    auto more = archive.next(entry);
-    if (!more) return more.error();
-    if (!*more) break;
-    if (auto ok = take_entry(archive, entry, package); !ok) return ok.error();
-  }
+Result<LoaderFiles> files_of(const LoaderRecord& held, const ContentStore& store) {
+  auto manifest = get_manifest(store, held.manifest);
+  if (!manifest) return prefix("the boot loaders that are there", manifest.error());
   LoaderFiles files;
-  for (const auto& [path, target] : package.links) {
-    const std::string folder = path.substr(0, path.rfind('/') + 1);
-    auto real = target.starts_with('/') ? join_tree_path("", target.substr(1))
-                                        : join_tree_path(folder, target);
-    const auto file = real ? package.files.find(*real) : package.files.end();
-    if (path.starts_with(kPackageFolder) && file != package.files.end())
-      files[path.substr(kPackageFolder.size())] = file->second;
+  for (FileEntry& entry : manifest->files) {
+    const auto known =
+        std::find_if(held.files.begin(), held.files.end(),
+                     [&](const LoaderFile& file) { return file.path == entry.path; });
+    const std::string path = entry.path;
+    files[path] = {std::move(entry), known == held.files.end() ? "" : known->source};
   }
-  for (auto& [path, bytes] : package.files)
-    if (path.starts_with(kPackageFolder))
-      files[path.substr(kPackageFolder.size())] = std::move(bytes);
   return files;
 }
 
-Result<LoaderFiles> from_package(const std::string& path) {
-  auto package = read_all(path, kPackageBytesMax);
-  if (!package) return package.error();
-  PulledArchive archive(pull_from(*package));
-  ::archive_read_support_format_ar(archive.get());
-  if (auto ok = archive.open(); !ok)
-    return fail(Errc::invalid, "{}: neither a folder nor a Debian package", printable(path));
-  for (::archive_entry* entry = nullptr;;) {
-    auto more = archive.next(entry);
-    if (!more)
-      return fail(Errc::invalid, "{}: not a Debian package: {}", printable(path),
-                  more.error().what);
-    if (!*more) break;
-    const std::string_view name = ::archive_entry_pathname(entry);
-    if (!name.starts_with("data.tar")) continue;
-    Bytes tar;
-    auto ok = archive.read(kPackageBytesMax, [&tar](ByteView part) -> Result<void> {
-      tar.insert(tar.end(), part.begin(), part.end());
-      return {};
-    });
-    if (!ok) return prefix(printable(path), ok.error());
-    auto files = from_data_tar(tar);
-    if (!files) return prefix(printable(path), files.error());
-    return files;
-  }
-  return fail(Errc::invalid, "{}: no data.tar in it: not a Debian package", printable(path));
-}
-
-/// Debian 12's build carries its version in clear in every uncompressed loader.
-bool is_of_2019(const Bytes& bytes) {
-  return as_text(bytes).find("+git-2019") != std::string_view::npos;
-}
-
-std::vector<std::string> warnings_for(const LoaderFiles& files) {
-  const bool old = std::any_of(files.begin(), files.end(),
-                               [](const auto& each) { return is_of_2019(each.second); });
-  std::vector<std::string> warnings;
-  if (!old) return warnings;
-  warnings.emplace_back(
-      "this is iPXE of 2019 (Debian 12's build): each start waits about 16 s for an IPv6 router on "
-      "networks without one");
-  if (files.contains("ipxe.efi"))
-    warnings.emplace_back(
-        "ipxe.efi of 2019 hangs when it exits to the firmware (local boot); snponly.efi does not, "
-        "so UEFI machines are better given snponly.efi, or a newer iPXE");
-  return warnings;
-}
-
-Result<Digest> keep(const LoaderFiles& files, ContentStore& store) {
+Result<LoaderFiles> keep(const FoundLoaders& found, const std::string& source,
+                         ContentStore& store) {
   const ImportWatcher nobody;
   Meter meter(nobody);
   Intake intake(store, meter, Intake::Mode::keep);
-  for (const auto& [path, bytes] : files) {
-    SourceFile file{.path = path};
-    file.size_bytes = bytes.size();
+  for (const auto& [name, loader] : found.files) {
+    SourceFile file{.path = name};
+    file.size_bytes = loader.bytes.size();
     if (auto ok = intake.begin(file); !ok) return ok.error();
-    if (auto ok = intake.write(bytes); !ok) return ok.error();
+    if (auto ok = intake.write(loader.bytes); !ok) return ok.error();
     if (auto ok = intake.end(); !ok) return ok.error();
   }
   auto entries = intake.finish();
   if (!entries) return entries.error();
+  LoaderFiles files;
+  for (FileEntry& entry : *entries) {
+    const std::string path = entry.path;
+    files[path] = {std::move(entry), source};
+  }
+  return files;
+}
+
+/// A few names in full, the others counted.
+std::string shortened(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kNotedMax); ++i)
+    out += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kNotedMax) out += fmt::format(" and {} more", names.size() - kNotedMax);
+  return out;
+}
+
+/// `more` over `files`; notes what it takes the place of.
+void lay_over(LoaderFiles& files, LoaderFiles more, std::vector<std::string>& notes) {
+  for (auto& [path, file] : more) {
+    const auto before = files.find(path);
+    if (before != files.end() && before->second.entry.sha256 != file.entry.sha256)
+      notes.push_back(fmt::format("{} is now that of {}, no longer that of {}", path,
+                                  printable(file.source), printable(before->second.source)));
+    files[path] = std::move(file);
+  }
+}
+
+void note_lost(const LoaderFiles& files, const std::optional<LoaderRecord>& held,
+               std::vector<std::string>& notes) {
+  if (!held) return;
+  std::vector<std::string> lost;
+  for (const LoaderFile& file : held->files)
+    if (!files.contains(file.path))
+      lost.push_back(fmt::format("{} (of {})", file.path, printable(file.source)));
+  if (!lost.empty())
+    notes.push_back(
+        fmt::format("no longer there: {}; `farboot loader import SOURCE --add` brings them back "
+                    "beside the others",
+                    shortened(lost)));
+}
+
+Result<std::vector<std::string>> warnings_of(const LoaderFiles& files, const ContentStore& store) {
+  std::vector<std::string> warnings;
+  for (const auto& [path, file] : files) {
+    if (file.entry.size_bytes > kLookedIntoBytesMax) continue;
+    const auto bytes = read_stored(store, file.entry, kLookedIntoBytesMax);
+    if (!bytes) return bytes.error();
+    for (std::string& warning : loader_warnings(path, *bytes))
+      if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
+        warnings.push_back(std::move(warning));
+  }
+  return warnings;
+}
+
+Result<LoaderRecord> record_of(const LoaderFiles& files, ContentStore& store) {
+  if (files.size() > kSetFilesMax)
+    return fail(Errc::exhausted, "{} files, at most {}", files.size(), kSetFilesMax);
+  LoaderRecord record;
+  auto warnings = warnings_of(files, store);
+  if (!warnings) return warnings.error();
+  record.warnings = std::move(*warnings);
   Manifest manifest;
-  manifest.files = std::move(*entries);  // a map's order is the manifest's
-  return put_manifest(store, manifest);
+  for (const auto& [path, file] : files) {
+    manifest.files.push_back(file.entry);
+    record.files.push_back({path, file.source});
+  }
+  auto digest = put_manifest(store, manifest);
+  if (!digest) return digest.error();
+  record.manifest = *digest;
+  return record;
+}
+
+Result<LoaderChange> import_all(const std::vector<std::string>& sources,
+                                const LoaderRequest& request,
+                                const std::optional<LoaderRecord>& held, ContentStore& store) {
+  LoaderChange change;
+  LoaderFiles files;
+  if (request.add && held) {
+    auto before = files_of(*held, store);
+    if (!before) return before.error();
+    files = std::move(*before);
+  }
+  for (const std::string& source : sources) {
+    auto found = read_loaders(source);
+    if (!found) return found.error();
+    change.notes.insert(change.notes.end(), found->notes.begin(), found->notes.end());
+    auto kept = keep(*found, source, store);
+    if (!kept) return kept.error();
+    lay_over(files, std::move(*kept), change.notes);
+  }
+  note_lost(files, held, change.notes);
+  auto record = record_of(files, store);
+  if (!record) return record.error();
+  change.record = std::move(*record);
+  change.record.revision = held ? held->revision : 0;
+  return change;
+}
+
+bool names_it(const std::string& name, const std::string& path) {
+  std::string folder = name;
+  if (!folder.ends_with('/')) folder += '/';
+  return path == name || path.starts_with(folder);
 }
 
 }  // namespace
 
-Result<LoaderImport> import_loaders(const std::string& source, ContentStore& store) {
-  const std::string from = source.empty() ? std::string(kDefaultFolder) : source;
-  struct stat status {};
-  if (::stat(from.c_str(), &status) != 0)
-    return fail(Errc::not_found,
-                "boot loaders: {}: no such folder or .deb on the controller (Debian's package "
-                "'ipxe' puts them into {})",
-                printable(from), kDefaultFolder);
-  auto files = S_ISDIR(status.st_mode) ? from_folder(from) : from_package(from);
-  if (!files) return prefix("boot loaders", files.error());
+Result<LoaderChange> import_loaders(const LoaderRequest& request,
+                                    const std::optional<LoaderRecord>& held, ContentStore& store) {
+  std::vector<std::string> sources = request.sources;
+  if (sources.empty()) sources.emplace_back(kDefaultLoaders);
+  if (sources.size() > kSourcesMax)
+    return fail(Errc::invalid, "boot loaders: {} sources, at most {} at once", sources.size(),
+                kSourcesMax);
+  auto change = import_all(sources, request, held, store);
+  if (!change) return prefix("boot loaders", change.error());
+  log::info("import.loaders_done", log::kv("source", shortened(sources)),
+            log::kv("files", change->record.files.size()),
+            log::kv("manifest", change->record.manifest.short_hex()));
+  return change;
+}
+
+Result<LoaderChange> remove_loaders(const std::vector<std::string>& names, const LoaderRecord& held,
+                                    ContentStore& store) {
+  auto files = files_of(held, store);
+  if (!files) return files.error();
+  for (const std::string& name : names) {
+    const std::size_t removed =
+        std::erase_if(*files, [&name](const auto& file) { return names_it(name, file.first); });
+    if (removed == 0 || name.empty())
+      return fail(Errc::not_found,
+                  "boot loader {}: there is none of that name; `farboot loader show` lists them",
+                  printable(name));
+  }
   if (files->empty())
-    return fail(Errc::not_found, "boot loaders: {}: none in it; looked for {}", printable(from),
-                kept_names());
-  auto manifest = keep(*files, store);
-  if (!manifest) return prefix("boot loaders", manifest.error());
-  LoaderImport result;
-  result.manifest = *manifest;
-  for (const auto& [path, bytes] : *files) result.files.push_back(path);
-  result.warnings = warnings_for(*files);
-  log::info("import.loaders_done", log::kv("source", from), log::kv("files", files->size()),
-            log::kv("manifest", manifest->short_hex()));
-  return result;
+    return fail(Errc::conflict,
+                "boot loaders: none would be left, and no machine could start: import others "
+                "instead, they take the place of these");
+  auto record = record_of(*files, store);
+  if (!record) return prefix("boot loaders", record.error());
+  record->revision = held.revision;
+  return LoaderChange{std::move(*record), {}};
 }
 
 }  // namespace farboot

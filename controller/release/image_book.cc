@@ -1,5 +1,9 @@
 #include "controller/release/image_book.h"
 
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
 #include "controller/state/json.h"
 
 namespace farboot {
@@ -135,13 +139,24 @@ void ImageBook::touch(Transaction& transaction, const ImageRecord& record) {
 Result<void> ImageBook::set_loaders(const LoaderRecord& loaders) {
   Json object;
   object["manifest"] = loaders.manifest.hex();
-  object["files"] = loaders.files;
+  object["files"] = Json::array();
+  object["origins"] = Json::array();
+  for (const LoaderFile& file : loaders.files) {
+    object["files"].push_back(file.path);
+    object["origins"].push_back(file.source);
+  }
   object["warnings"] = loaders.warnings;
-  object["source"] = loaders.source;
+  // A controller of the version before knows one source for all.
+  object["source"] = fmt::format("{}", fmt::join(loaders.sources(), ", "));
   object["imported"] = to_json_time(loaders.imported);
-  const auto done = state_.put(std::string(kLoadersKey), write_record(std::move(object), kFormat));
-  if (!done) return done.error();
-  return {};
+  const std::string key(kLoadersKey);
+  const auto done = state_.commit(Transaction{}
+                                      .expect(key, loaders.revision)
+                                      .put(key, write_record(std::move(object), kFormat)));
+  if (done) return {};
+  if (done.error().code == Errc::conflict)
+    return fail(Errc::conflict, "boot loaders: somebody else changed them meanwhile; try again");
+  return done.error();
 }
 
 Result<std::optional<LoaderRecord>> ImageBook::loaders() const {
@@ -154,11 +169,24 @@ Result<std::optional<LoaderRecord>> ImageBook::loaders() const {
   if (!manifest) return fail(Errc::corrupt, "loaders: the stored record has no manifest");
   LoaderRecord record;
   record.manifest = *manifest;
-  record.files = list_at(*object, "files");
+  const std::vector<std::string> origins = list_at(*object, "origins");
+  std::vector<std::string> paths = list_at(*object, "files");
+  for (std::string& path : paths) {
+    const std::size_t at = record.files.size();
+    record.files.push_back(
+        {std::move(path), at < origins.size() ? origins[at] : text_at(*object, "source")});
+  }
   record.warnings = list_at(*object, "warnings");
-  record.source = text_at(*object, "source");
   record.imported = time_at(*object, "imported");
+  record.revision = (*entry)->revision;
   return std::optional(std::move(record));
+}
+
+std::vector<std::string> LoaderRecord::sources() const {
+  std::vector<std::string> out;
+  for (const LoaderFile& file : files)
+    if (std::find(out.begin(), out.end(), file.source) == out.end()) out.push_back(file.source);
+  return out;
 }
 
 }  // namespace farboot

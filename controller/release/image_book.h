@@ -22,12 +22,22 @@ struct ImageRecord {
   std::string id() const { return image.name + "@" + image.tag; }
 };
 
+struct LoaderFile {
+  std::string path;    ///< in the manifest
+  std::string source;  ///< as given at import
+
+  friend bool operator==(const LoaderFile&, const LoaderFile&) = default;
+};
+
 struct LoaderRecord {
   Digest manifest;
-  std::vector<std::string> files;
+  std::vector<LoaderFile> files;  ///< as in the manifest, in its order
   std::vector<std::string> warnings;
-  std::string source;
-  WallTime imported{};
+  WallTime imported{};         ///< the last change
+  std::uint64_t revision = 0;  ///< of the record in the store; 0: not there yet
+
+  /// Each once, in the order of the files.
+  std::vector<std::string> sources() const;
 };
 
 /// Thread-safe: it holds nothing but the store.
@@ -50,6 +60,8 @@ class ImageBook {
   /// fails. Every commit that names an image in something a site may be told to have does this.
   static void touch(Transaction& transaction, const ImageRecord& record);
 
+  /// In the place of the record that was read as `loaders.revision`. Errors: conflict (it changed
+  /// since).
   Result<void> set_loaders(const LoaderRecord& loaders);
   Result<std::optional<LoaderRecord>> loaders() const;
 

@@ -32,6 +32,7 @@ const std::vector<Words> kVerbs{{"image", "import"},
                                 {"image", "remove"},
                                 {"loader", "import"},
                                 {"loader", "show"},
+                                {"loader", "remove"},
                                 {"diff"},
                                 {"apply"},
                                 {"release", "list"},
@@ -250,9 +251,29 @@ TEST_F(CliTest, ImagesForPeopleAndPrograms) {
   golden("loader-none", run({"loader", "show"}), 3);
 }
 
+TEST_F(CliTest, LoadersOfSeveralSourcesAreAddedAndDropped) {
+  const auto ipxe = controller_.folder / "ipxe", more = controller_.folder / "more";
+  for (const auto& folder : {ipxe, more}) std::filesystem::create_directories(folder);
+  std::ofstream(ipxe / "undionly.kpxe") << "undi";
+  std::ofstream(more / "wimboot") << "wim";
+  EXPECT_EQ(run({"loader", "import", ipxe, more}).exit, 0);
+  const Ran dropped = run({"loader", "import", more});
+  EXPECT_THAT(dropped.out, HasSubstr("no longer there: undionly.kpxe (of " + ipxe.string() + ")"));
+  const Ran added = run({"loader", "import", ipxe, "--add"});
+  EXPECT_THAT(added.out, ::testing::Not(HasSubstr("warning:")));
+  EXPECT_THAT(added.out, HasSubstr("next `farboot apply`"));
+  const Ran shown = run({"loader", "list"});
+  EXPECT_THAT(shown.out, HasSubstr("undionly.kpxe  " + ipxe.string() + "\n"));
+  EXPECT_THAT(shown.out, HasSubstr("wimboot        " + more.string() + "\n"));
+  EXPECT_EQ(run({"loader", "remove", "wimboot"}).exit, 0);
+  const Ran last = run({"loader", "remove", "undionly.kpxe"});
+  EXPECT_EQ(last.exit, 3);
+  EXPECT_THAT(last.out, HasSubstr("no machine could start"));
+}
+
 TEST_F(CliTest, EveryVerbSpeaksJsonToPrograms) {
   const std::string folder = fleet(), tree = small_tree(), bob = controller_.folder / "bob";
-  std::ofstream(tree + "/ipxe.efi") << "loader";
+  for (const char* name : {"/ipxe.efi", "/wimboot"}) std::ofstream(tree + name) << "loader";
   controller_.enrol("lyon", "pi1");
   controller_.runner.start();
   // Each finds what it needs. The agent is away, so the rollout waits until it is aborted.
@@ -267,6 +288,7 @@ TEST_F(CliTest, EveryVerbSpeaksJsonToPrograms) {
       {{"image", "remove", "files"}},
       {{"loader", "import", tree}},
       {{"loader", "show"}},
+      {{"loader", "remove", "wimboot"}},
       {{"site", "list"}, Shape::array},
       {{"site", "show", "lyon"}},
       {{"host", "list"}, Shape::array},

@@ -230,7 +230,7 @@ TEST_F(ApplyTest, RemovesSitesOnlyIfNobodyIsThere) {
 
 TEST_F(ApplyTest, NewLoadersAreANewRelease) {
   ASSERT_TRUE(applier_.apply(wish(), {}));
-  ASSERT_TRUE(images_.set_loaders({sha256(as_bytes("ipxe")), {}, {}, "", {}}));
+  ASSERT_TRUE(images_.set_loaders({sha256(as_bytes("ipxe")), {}, {}, {}}));
   const auto applied = applier_.apply(wish(), {});
   ASSERT_TRUE(applied);
   EXPECT_EQ(applied->release.release.number, 2u);

@@ -94,14 +94,29 @@ TEST(ImageBook, KeepsTheLoaders) {
   ImageBook book(state);
   ASSERT_TRUE(book.loaders());
   EXPECT_FALSE(book.loaders()->has_value());
-  const LoaderRecord loaders{
-      sha256(as_bytes("x")), {"undionly.kpxe"}, {"old"}, "/usr/lib/ipxe", kNow};
+  const LoaderRecord loaders{sha256(as_bytes("x")),
+                             {{"undionly.kpxe", "/usr/lib/ipxe"}, {"wimboot", "/srv/wimboot"}},
+                             {"old"},
+                             kNow};
   ASSERT_TRUE(book.set_loaders(loaders));
   const auto read = book.loaders();
   ASSERT_TRUE(read && *read);
   EXPECT_EQ((*read)->manifest, loaders.manifest);
   EXPECT_EQ((*read)->files, loaders.files);
   EXPECT_EQ((*read)->warnings, loaders.warnings);
+  EXPECT_EQ((*read)->sources(), (std::vector<std::string>{"/usr/lib/ipxe", "/srv/wimboot"}));
+  EXPECT_EQ(book.set_loaders(loaders).error().code, Errc::conflict) << "not the one it was";
+  EXPECT_TRUE(book.set_loaders(**read));
+}
+
+TEST(ImageBook, ReadsTheLoadersOfAnEarlierVersion) {
+  MemoryState state;
+  ASSERT_TRUE(state.put("loaders", R"({"format":1,"manifest":")" + sha256({}).hex() +
+                                       R"(","files":["a.efi","b.efi"],"source":"/usr/lib/ipxe"})"));
+  const auto read = ImageBook(state).loaders();
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->files,
+            (std::vector<LoaderFile>{{"a.efi", "/usr/lib/ipxe"}, {"b.efi", "/usr/lib/ipxe"}}));
 }
 
 class ReleaseBookTest : public ::testing::Test {

@@ -40,7 +40,7 @@ TEST_F(SweeperTest, FreesWhatNothingNames) {
   image.manifest = put_tree("kept tree");
   ASSERT_TRUE(images_.add(image, "", {}));
   const Digest loaders = put_tree("loaders");
-  ASSERT_TRUE(images_.set_loaders({loaders, {}, {}, "", {}}));
+  ASSERT_TRUE(images_.set_loaders({loaders, {}, {}, {}}));
   const Digest assets = put_tree("assets of a live release");
   Release content;
   content.menu.title = "x";
