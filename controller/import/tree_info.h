@@ -1,5 +1,5 @@
 // What an install tree says about itself: .treeinfo (CentOS 5 to productmd 1.x), .discinfo,
-// .disk/info. Pure: names and texts in, facts out.
+// .disk/info, version.info. Pure: names and texts in, facts out.
 #pragma once
 
 #include <functional>

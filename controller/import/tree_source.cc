@@ -33,8 +33,8 @@ Error not_readable(const std::string& path, int error_number) {
 }
 
 bool is_metadata_text(std::string_view path) {
-  constexpr std::array<std::string_view, 4> kNames = {".treeinfo", "treeinfo", ".discinfo",
-                                                      ".disk/info"};
+  constexpr std::array<std::string_view, 5> kNames = {".treeinfo", "treeinfo", ".discinfo",
+                                                      ".disk/info", "version.info"};
   return std::find(kNames.begin(), kNames.end(), path) != kNames.end();
 }
 

@@ -12,6 +12,7 @@ namespace farboot {
 namespace {
 
 constexpr std::size_t kFactBytesMax = 200;
+constexpr std::size_t kInfoLinesMax = 20;  ///< of version.info: it has two
 
 /// A kernel and its initrd, as one kind of tree lays them.
 struct BootPair {
@@ -90,6 +91,27 @@ void read_disk_info(const std::string& line, ImageFacts& facts) {
     if (line.find(std::string(" ") + arch) != std::string::npos) facts.arch = kernel_arch(arch);
   if (line.find("ubuntu") != std::string::npos || line.find("Ubuntu") != std::string::npos)
     facts.family = "ubuntu";
+}
+
+constexpr std::string_view kVersionLine = "Debian version:";
+constexpr std::string_view kBuildLine = "Installer build:";
+
+/// The first word after `name` at the beginning of a line.
+std::string word_after(std::string_view text, std::string_view name) {
+  for (std::size_t number = 0; number < kInfoLinesMax; ++number) {
+    const std::string line = line_of(text, number);
+    if (!line.starts_with(name)) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", name.size());
+    if (begin == std::string::npos) return {};
+    return line.substr(begin, line.find_first_of(" \t", begin) - begin);
+  }
+  return {};
+}
+
+/// `Debian version:  12 (bookworm)`, of Debian's netboot images.
+void read_version_info(const std::string& text, ImageFacts& facts) {
+  facts.version = word_after(text, kVersionLine);
+  if (!facts.version.empty()) facts.distro = "Debian";
 }
 
 /// The path `written` in .treeinfo; it must be in the tree.
@@ -172,6 +194,8 @@ Result<ImageFacts> understand(const TreeNames& tree) {
     facts.family = "debian";
     read_disk_info(line_of(*disk, 0), facts);
   }
+  if (const std::string* info = text_of(tree, "version.info"); info != nullptr && !tree_info)
+    if (facts.version.empty()) read_version_info(*info, facts);
   if (const std::string* disc = text_of(tree, ".discinfo"); disc != nullptr) {
     // Time stamp, release, architecture; the release may be a whole name.
     if (facts.version.empty()) facts.version = line_of(*disc, 1);
@@ -193,9 +217,18 @@ Result<ImageFacts> understand(const TreeNames& tree) {
 std::string default_tag(const ImageFacts& facts, const TreeNames& tree) {
   std::string version = facts.version;
   if (const std::string* disc = text_of(tree, ".discinfo"); disc != nullptr) {
+    // `7.4`, or a whole name: `AlmaLinux 9.1`.
     const std::string exact = line_of(*disc, 1);
-    if (version.empty() || exact.starts_with(version + ".")) version = exact;
+    const std::string last = exact.substr(exact.rfind(' ') + 1);
+    if (version.empty())
+      version = exact;
+    else if (last.starts_with(version + "."))
+      version = last;
   }
+  // Debian builds its netboot images anew for each point release; the version stays `12`.
+  if (const std::string* info = text_of(tree, "version.info"); info != nullptr)
+    if (const std::string build = word_after(*info, kBuildLine); !build.empty())
+      version += (version.empty() ? "" : "-") + build;
   std::string tag;
   for (const char letter : version) {
     const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));

@@ -128,6 +128,31 @@ TEST(Understand, RefusesATreeinfoWhoseStage2IsNotThere) {
   EXPECT_THAT(facts.error().what, HasSubstr("stage2 'LiveOS/squashfs.img'"));
 }
 
+TEST(Understand, ReadsTheVersionOfDebiansNetbootImages) {
+  const TreeNames names = names_of(
+      {"debian-installer/amd64/linux", "debian-installer/amd64/initrd.gz"},
+      {{"version.info", "Debian version:  12 (bookworm)\nInstaller build: 20230607+deb12u15\n"}});
+  auto facts = understand(names);
+  ASSERT_TRUE(facts) << facts.error().what;
+  EXPECT_EQ(facts->family, "debian");
+  EXPECT_EQ(facts->distro, "Debian");
+  EXPECT_EQ(facts->version, "12");
+  EXPECT_EQ(facts->arch, "x86_64");
+  EXPECT_EQ(default_tag(*facts, names), "12-20230607-deb12u15");
+}
+
+TEST(Understand, AVersionInfoThatSaysNothingIsNoVersion) {
+  for (const char* text : {"", "\n\n", "Debian version:", "Debian version: \n", "12"}) {
+    const TreeNames names =
+        names_of({"debian-installer/amd64/linux", "debian-installer/amd64/initrd.gz"},
+                 {{"version.info", text}});
+    auto facts = understand(names);
+    ASSERT_TRUE(facts) << facts.error().what;
+    EXPECT_EQ(facts->version, "") << text;
+    EXPECT_EQ(default_tag(*facts, names), "") << text;
+  }
+}
+
 TEST(DefaultTag, IsAName) {
   const TreeNames nothing = names_of({}, {});
   ImageFacts facts;
