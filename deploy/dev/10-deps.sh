@@ -12,6 +12,9 @@ deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base i
   python3 curl openssl tcpdump procps
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
   isolinux xorriso grub-common grub-efi-amd64-bin"
+# Beside demo's: the real clients of clients_test.py, the other machines of firmware_test.py. What conflicts with other
+# packages, or is only read, tests/e2e/lab/packages.sh unpacks.
+deps_e2e="tftp-hpa atftp aria2 wget dnf qemu-system-arm qemu-efi-aarch64 u-boot-qemu"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
 deps_bench="nginx-light tftpd-hpa" # and atftpd, see deps_atftpd
 
@@ -27,10 +30,10 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 do_deps() {
   local groups=("$@") group names wanted=() missing
-  [ ${#groups[@]} -gt 0 ] || groups=(build test demo)
+  [ ${#groups[@]} -gt 0 ] || groups=(build test demo e2e)
   for group in "${groups[@]}"; do
     names=deps_$group
-    [ -n "${!names:-}" ] || { echo "dev deps: no group '$group' (build test demo package bench)" >&2; return 2; }
+    [ -n "${!names:-}" ] || { echo "dev deps: no group '$group' (build test demo e2e package bench)" >&2; return 2; }
     # shellcheck disable=SC2206
     wanted+=(${!names})
   done

@@ -16,11 +16,12 @@ DHCP = "udp port 67 or udp port 68 or udp port 4011"
 
 class Setup:
     """Set once by run.py."""
-    bin_folder = work = tree_folder = None
+    bin_folder = work = tree_folder = packages = None
 
 
 def configure(bin_folder, work, tree):
     Setup.bin_folder, Setup.work, Setup.tree_folder = bin_folder, work, tree
+    Setup.packages = os.path.join(os.path.dirname(tree), "packages")     # where lab/packages.sh unpacks
 
 
 class LabCase(unittest.TestCase):
@@ -34,8 +35,8 @@ class LabCase(unittest.TestCase):
         os.makedirs(cls.work, exist_ok=True)
 
     @classmethod
-    def make_stage(cls, name="stage", taps=2):
-        return Stage(os.path.join(cls.work, name), Setup.bin_folder, taps=taps)
+    def make_stage(cls, name="stage", taps=2, **options):
+        return Stage(os.path.join(cls.work, name), Setup.bin_folder, taps=taps, **options)
 
     @classmethod
     def make_fleet(cls, name="fleet", **options):

@@ -174,14 +174,14 @@ def token_of(output):
 class Stage:
     """Everything of one test: work folder, network, programs. Use as a context manager."""
 
-    def __init__(self, work, bin_folder, site="lyon", taps=2):
+    def __init__(self, work, bin_folder, site="lyon", taps=2, agent_settings=""):
         self.work = work
         os.makedirs(work, exist_ok=True)
         self.programs = Programs(bin_folder)
         self.lab = os.path.join(work, "lab")
         self.net = Net(site, self.lab, taps)
         self.controller = Controller(self.programs, work, self.net.wan_netns)
-        self.agent = Agent(self.programs, work, self.net)
+        self.agent = Agent(self.programs, work, self.net, settings=agent_settings)
         self.site = site
 
     def __enter__(self):
