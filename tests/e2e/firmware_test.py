@@ -1,9 +1,10 @@
 """Firmware of other kinds, each as far as it is meant to come: docs/firmware.md has the table."""
+import os
 import re
 
-from farboot_lab.case import LabCase
+from farboot_lab.case import LabCase, Setup
 
-HTTP_MAC = "52:54:00:65:00:03"
+HTTP_MAC, ARM64_MAC = "52:54:00:65:00:03", "52:54:00:65:00:04"
 
 
 class HttpBoot(LabCase):
@@ -19,3 +20,19 @@ class HttpBoot(LabCase):
             asked = re.findall(rb"([A-Z]+ \S+) HTTP/1.1\r\n(?:[^\r]+\r\n)*?User-Agent: UefiHttpBoot", file.read())
         self.assertEqual(asked, [b"HEAD /snponly.efi", b"GET /snponly.efi"], "what the firmware itself asked for")
         self.assertEqual(stage.agent.daemon.events("tftp.sent"), [])
+
+
+class Arm64(LabCase):
+    """AAVMF. Debian 12 has no arm64 iPXE: the file it boots is the kernel of Debian's installer, which is an EFI program."""
+    FILES = "debian-installer-12-netboot-arm64/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64"
+
+    def test_starts_a_kernel_by_pxe(self):
+        loaders = os.path.join(self.work, "loaders")
+        os.makedirs(loaders)
+        os.symlink(os.path.join(Setup.packages, self.FILES, "linux"), os.path.join(loaders, "snponly-arm64.efi"))
+        stage = self.enterContext(self.make_stage())
+        stage.bring_up(self.tree.iso, self.make_fleet(), loaders=[loaders])
+        self.run_machine(self.machine(stage, "arm64", ARM64_MAC, firmware="arm64", order="net",
+                                      expect=["EFI stub: Booting Linux Kernel", r"Linux version \S+"]))
+        answered = stage.agent.daemon.events("dhcp.answered")
+        self.assertEqual([e["type"] for e in answered if e["mac"] == ARM64_MAC], ["OFFER", "ACK"])

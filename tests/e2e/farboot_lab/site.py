@@ -209,11 +209,12 @@ class Stage:
         self.agent.enroll(token_of(done.stdout))
         self.agent.daemon.start()
 
-    def bring_up(self, source, fleet, image="centos7", tag="1708"):
-        """The operator's whole walk: import, apply, enrol, roll out, until the site serves the release."""
+    def bring_up(self, source, fleet, image="centos7", tag="1708", loaders=()):
+        """The operator's whole walk: import, apply, enrol, roll out, until the site serves the release. `loaders`: words for
+        `farboot loader import`, as a folder."""
         cli = self.start_controller().cli
         cli("image", "import", source, "--name", image, "--tag", tag)
-        cli("loader", "import")
+        cli("loader", "import", *loaders)
         cli("apply", fleet)
         self.enroll_agent()
         self.roll_out("r1")
