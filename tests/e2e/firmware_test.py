@@ -36,3 +36,23 @@ class Arm64(LabCase):
                                       expect=["EFI stub: Booting Linux Kernel", r"Linux version \S+"]))
         answered = stage.agent.daemon.events("dhcp.answered")
         self.assertEqual([e["type"] for e in answered if e["mac"] == ARM64_MAC], ["OFFER", "ACK"])
+
+
+class Switch(LabCase):
+    """No proxyDHCP: the site's switch names us and one file, whoever asks. iPXE asks too, and is told the same file."""
+
+    def installs(self, firmware, mac, loader):
+        stage = self.enterContext(self.make_stage(agent_settings='dhcp_mode = "off"\n', boot_file=loader))
+        stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web4": mac}))
+        self.run_machine(self.machine(stage, firmware, mac, firmware=firmware, order="net", reset="stop", timeout=240,
+                                      expect=self.installed_and_booted()[:-1]))
+        self.assertEqual(stage.agent.daemon.events("dhcp.answered"), [])
+        return [int(e["bytes"]) for e in stage.agent.daemon.events("tftp.sent") if e["path"] == loader]
+
+    def test_bios(self):
+        """Its ROM is an iPXE already: one that asks for the loader's name and is given the script."""
+        self.installs("bios", "52:54:00:65:00:08", "undionly.kpxe")
+
+    def test_uefi(self):
+        loader, script = self.installs("uefi", "52:54:00:65:00:09", "snponly.efi")
+        self.assertGreater(loader, script, "first the loader, then its script by the same name")

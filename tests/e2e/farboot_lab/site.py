@@ -19,9 +19,10 @@ def site_sh(*args, lab):
 class Net:
     """One site's network: namespaces, addresses, and what may be done to its cables."""
 
-    def __init__(self, name, lab, taps=2):
+    def __init__(self, name, lab, taps=2, boot_file=None):
         self.name, self.lab = name, lab
-        text = site_sh("up", name, "-n", str(taps), lab=lab)
+        boot = [] if boot_file is None else ["-B", boot_file]
+        text = site_sh("up", name, "-n", str(taps), *boot, lab=lab)
         values = dict(line.split("=", 1) for line in text.split())
         self.router_netns, self.pi_netns, self.wan_netns = values["NS"], values["PINS"], values["WANNS"]
         self.router, self.pi, self.net = values["ROUTER"], values["PI"], values["NET"]
@@ -172,14 +173,15 @@ def token_of(output):
 
 
 class Stage:
-    """Everything of one test: work folder, network, programs. Use as a context manager."""
+    """Everything of one test: work folder, network, programs. Use as a context manager. `boot_file`: what the site's own
+    DHCP server tells everybody to fetch from the agent; nothing if None."""
 
-    def __init__(self, work, bin_folder, site="lyon", taps=2, agent_settings=""):
+    def __init__(self, work, bin_folder, site="lyon", taps=2, agent_settings="", boot_file=None):
         self.work = work
         os.makedirs(work, exist_ok=True)
         self.programs = Programs(bin_folder)
         self.lab = os.path.join(work, "lab")
-        self.net = Net(site, self.lab, taps)
+        self.net = Net(site, self.lab, taps, boot_file)
         self.controller = Controller(self.programs, work, self.net.wan_netns)
         self.agent = Agent(self.programs, work, self.net, settings=agent_settings)
         self.site = site

@@ -18,7 +18,8 @@ wan=$prefix-wan
 
 usage() {
   cat >&2 <<U
-usage: site.sh up NAME [-i INDEX] [-n TAPS] [-D]   create a site (and the wan); -D: no DHCP server on the router
+usage: site.sh up NAME [-i INDEX] [-n TAPS] [-D] [-B FILE]   create a site (and the wan); -D: no DHCP server on the router;
+                                                   -B: its DHCP server names the pi as next-server and FILE (may be '')
        site.sh down NAME | down-all                remove it, with every process in its namespaces
        site.sh client NAME CLIENT [MAC]            one more namespace on the site's LAN, eth0 without address
        site.sh shape NAME lan|tapK RATE|off        the pi's or a client's port, both directions (100mbit, 1gbit)
@@ -86,12 +87,14 @@ uplink_up() {
   in_ns "$NS" nft 'table ip nat { chain post { type nat hook postrouting priority 100; oifname "up0" masquerade; }; }'
 }
 
-# Addresses only. No next-server, no bootfile, no option 43, 60, 66, 67.
-router_up() {
+# Addresses only. No next-server, no bootfile, no option 43, 60, 66, 67. With -B as a switch would do it: one file name for all.
+router_up() { # ['' | boot FILE]
+  local boot=()
+  [ "${1:-}" != boot ] || boot=(--dhcp-boot="$2,,$PI")
   in_ns "$NS" dnsmasq --conf-file=/dev/null --keep-in-foreground --interface=br0 --bind-interfaces \
     --except-interface=lo --no-resolv --no-hosts --address=/controller.test/$wannet.1 --address=/pi.test/"$PI" \
     --dhcp-range="${NET%.0}.100,${NET%.0}.199,255.255.255.0,1h" --dhcp-authoritative --no-ping --log-dhcp \
-    --log-facility="$S/router.log" --dhcp-leasefile="$S/leases" --pid-file="$S/router.pid" --user=root \
+    --log-facility="$S/router.log" --dhcp-leasefile="$S/leases" --pid-file="$S/router.pid" --user=root "${boot[@]}" \
     >/dev/null 2>&1 &
   local i
   for i in $(seq 100); do
@@ -109,10 +112,10 @@ next_index() {
 }
 
 site_up() {
-  local name=$1 index='' taps=2 dhcp=1 option i
+  local name=$1 index='' taps=2 dhcp=1 boot=() option i
   shift
-  while getopts i:n:D option; do
-    case $option in i) index=$OPTARG ;; n) taps=$OPTARG ;; D) dhcp='' ;; *) usage ;; esac
+  while getopts i:n:DB: option; do
+    case $option in i) index=$OPTARG ;; n) taps=$OPTARG ;; D) dhcp='' ;; B) boot=(boot "$OPTARG") ;; *) usage ;; esac
   done
   mkdir -p "$lab/site/$name"
   [ -n "$index" ] || index=$(next_index)
@@ -146,7 +149,7 @@ E
     in_ns "$NS" ip link set "tap$i" master br0 up
   done
   uplink_up
-  [ -z "$dhcp" ] || router_up
+  [ -z "$dhcp" ] || router_up "${boot[@]}"
   cat "$S/env"
 }
 
