@@ -6,7 +6,8 @@
 #include "controller/import/links.h"
 #include "controller/import/tree_info.h"
 
-// One text as .treeinfo, .discinfo, .disk/info and version.info of a tree that has every file it names.
+// One text as .treeinfo, .discinfo, .disk/info and version.info of a tree that has every file it
+// names.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace farboot;
   const std::string text(reinterpret_cast<const char*>(bytes), size);
