@@ -18,7 +18,8 @@ void print_findings(Session& session, const std::string& folder, const Findings&
   for (const Finding& finding : findings.sorted()) {
     const bool error = finding.severity == Finding::Severity::error;
     std::string at = to_string(finding.place);
-    if (!at.starts_with('/') && at != folder) at = folder + (folder.ends_with('/') ? "" : "/") + at;
+    if (!at.starts_with('/') && at != folder)
+      at = fmt::format("{}{}{}", folder, folder.ends_with('/') ? "" : "/", at);
     session.note(fmt::format(
         "{}: {} {}\n", at,
         terminal.paint(error ? Colour::red : Colour::yellow, error ? "error:" : "warning:"),

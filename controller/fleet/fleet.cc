@@ -85,7 +85,8 @@ Result<DesiredState> Fleet::desired(std::string_view site) const {
 }
 
 /// Writes `next` as the successor of `before`, signed, unless it says the same.
-Result<void> Fleet::put_desired(Transaction& transaction, Desired before, DesiredState next) const {
+Result<void> Fleet::put_desired(Transaction& transaction, const Desired& before,
+                                DesiredState next) const {
   next.number = before.state.number;
   next.issued = before.state.issued;
   if (before.revision == 0 || next != before.state)

@@ -97,7 +97,8 @@ class Fleet final : public ReportSink {
     std::optional<Digest> digest;
   };
   Result<Desired> load_desired(std::string_view site) const;
-  Result<void> put_desired(Transaction& transaction, Desired before, DesiredState next) const;
+  Result<void> put_desired(Transaction& transaction, const Desired& before,
+                           DesiredState next) const;
   Result<void> sign_desired(Transaction& transaction, const Desired& before,
                             DesiredState next) const;
   Result<void> sign_above(const std::string& agent, const std::string& site, const HeldState& held);

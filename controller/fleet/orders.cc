@@ -24,6 +24,7 @@ Result<std::vector<std::string>> agents_of(const StateStore& state, const std::s
     if (!agent.revoked) enrolled.emplace_back(agent.enrolled, std::move(agent.name));
   std::sort(enrolled.begin(), enrolled.end());
   std::vector<std::string> names;
+  names.reserve(enrolled.size());
   for (auto& [time, name] : enrolled) names.push_back(std::move(name));
   return names;
 }
@@ -94,8 +95,9 @@ Result<void> Fleet::choose_orders_agent(const std::string& site) {
     const std::string former = before->state.orders_agent;
     const bool stays = std::find(agents->begin(), agents->end(), former) != agents->end();
     if (before->revision == 0 || agents->empty() || stays) return {};
-    if (reports_.agent(site + "/" + former)) {
-      if (auto gone = forget_report(site + "/" + former); !gone) return gone;
+    const std::string id = fmt::format("{}/{}", site, former);
+    if (reports_.agent(id)) {
+      if (auto gone = forget_report(id); !gone) return gone;
       continue;
     }
     if (const auto settled = settle_orders(); !settled) return settled.error();
@@ -104,7 +106,7 @@ Result<void> Fleet::choose_orders_agent(const std::string& site) {
     DesiredState next = before->state;
     next.orders_agent = agents->front();
     Transaction transaction;
-    const auto put = put_desired(transaction, std::move(*before), std::move(next));
+    const auto put = put_desired(transaction, *before, std::move(next));
     if (!put) return put.error();
     const auto done = state_.commit(transaction);
     if (!done && done.error().code != Errc::conflict) return done.error();
