@@ -15,6 +15,7 @@
 #include "agent/boot/boot_service.h"
 #include "agent/catalog/catalog.h"
 #include "agent/dhcp/server.h"
+#include "agent/dhcp_policy.h"
 #include "agent/host/host_book.h"
 #include "agent/http/server.h"
 #include "agent/link/identity.h"
@@ -73,29 +74,6 @@ TftpServerOptions tftp_options(const AgentConfig& config) {
   return options;
 }
 
-DhcpServerOptions dhcp_options(const AgentConfig& config) {
-  DhcpServerOptions options;
-  options.mode = config.dhcp_mode;
-  options.interfaces = config.interfaces;
-  options.dhcp_port = config.dhcp_port;
-  options.pxe_port = config.pxe_port;
-  return options;
-}
-
-dhcp::Policy dhcp_policy(const AgentConfig& config, const HostBook& hosts) {
-  dhcp::Policy policy;
-  policy.uefi_style = config.uefi_reply;
-  policy.raspberry_pi_roms = config.raspberry_pi_roms;
-  policy.http_port = config.http_port;
-  // check_config() has read them.
-  policy.denied = *client_list(config.dhcp_deny);
-  policy.allowed = *client_list(config.dhcp_allow);
-  policy.elsewhere = [&hosts](const Mac& mac, const std::string& uuid) {
-    return hosts.look({mac.to_string(), uuid, {}}).elsewhere;
-  };
-  return policy;
-}
-
 std::string dhcp_mode_word(DhcpMode mode) {
   switch (mode) {
     case DhcpMode::proxy: return "proxy";
@@ -151,7 +129,7 @@ struct Agent::Parts {
                 {.troubles = [this] { return troubles(); }, .count = [this] { count(); }}};
   HttpServer http{loop, disk, *content, catalog, site, clock, registry, http_limits(config)};
   TftpServer tftp{loop, files, tftp_options(config)};
-  DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config, hosts)};
+  DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config, hosts, catalog, clock)};
 
   LocalControl control{loop, hosts};
 
@@ -190,7 +168,8 @@ Result<void> Agent::Parts::bind() {
   if (!port) return port.error();
   http_port = *port;
   if (auto bound = tftp.bind(); !bound) return bound;
-  if (config.dhcp_mode == DhcpMode::off && !(config.dhcp_deny.empty() && config.dhcp_allow.empty()))
+  if (config.dhcp_mode == DhcpMode::off &&
+      !(config.dhcp_deny.empty() && config.dhcp_allow.empty() && config.dhcp_clients.empty()))
     log::warn("agent.dhcp_lists_unused");
   // A DHCP server that keeps port 67 to itself keeps nobody from HTTP and TFTP: it is tried again.
   static_cast<void>(dhcp.bind());
@@ -336,5 +315,6 @@ std::size_t Agent::connections() const {
   return parts_->http.connections() + parts_->tftp.sessions();
 }
 std::uint16_t Agent::tftp_port() const { return parts_->tftp.port(); }
+std::uint16_t Agent::pxe_port() const { return parts_->dhcp.pxe_port(); }
 
 }  // namespace farboot

@@ -24,6 +24,7 @@ class Agent {
   /// As bound: 0 in the settings means any.
   std::uint16_t http_port() const;
   std::uint16_t tftp_port() const;
+  std::uint16_t pxe_port() const;
   /// HTTP connections and TFTP transfers; none are left when run() returns.
   std::size_t connections() const;
 

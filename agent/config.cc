@@ -36,6 +36,9 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
             "(10.4.0.0/16), UUIDs");
   keys.list("dhcp_allow", c.dhcp_allow,
             "the same: DHCP answers go to these only, but for those in dhcp_deny; empty: all");
+  keys.list("dhcp_clients", c.dhcp_clients,
+            "what some machines get: words for whom (52:54:00, arch=x64_uefi, class=PXEClient) and "
+            "what (loader=ipxe.efi, binl, one_shot, raspberry_pi_rom)");
   keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
   keys.flag("tftp_single_port", c.tftp_single_port,
             "answer every transfer from tftp_port itself: for NAT and strict firewalls");
@@ -75,6 +78,16 @@ Result<dhcp::ClientList> client_list(const std::vector<std::string>& entries) {
   return list;
 }
 
+Result<std::vector<dhcp::ClientRule>> client_rules(const std::vector<std::string>& texts) {
+  std::vector<dhcp::ClientRule> rules;
+  for (const std::string& text : texts) {
+    auto rule = dhcp::parse_client_rule(text);
+    if (!rule) return rule.error();
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
 Result<void> check_config(const AgentConfig& c) {
   if ((c.tftp_session_port_first == 0) != (c.tftp_session_port_last == 0) ||
       c.tftp_session_port_first > c.tftp_session_port_last) {
@@ -85,6 +98,8 @@ Result<void> check_config(const AgentConfig& c) {
   for (const auto& [key, entries] :
        {std::pair{"dhcp_deny", &c.dhcp_deny}, std::pair{"dhcp_allow", &c.dhcp_allow}})
     if (auto list = client_list(*entries); !list) return prefix(key, list.error());
+  if (auto rules = client_rules(c.dhcp_clients); !rules)
+    return prefix("dhcp_clients", rules.error());
   return {};
 }
 

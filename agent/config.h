@@ -21,8 +21,9 @@ struct AgentConfig {
   std::uint16_t pxe_port = 4011;
   dhcp::ReplyStyle uefi_reply = dhcp::ReplyStyle::binl;
   bool raspberry_pi_roms = false;
-  std::vector<std::string> dhcp_deny;   ///< as ClientList::add() takes them
-  std::vector<std::string> dhcp_allow;  ///< the same; empty: all
+  std::vector<std::string> dhcp_deny;     ///< as ClientList::add() takes them
+  std::vector<std::string> dhcp_allow;    ///< the same; empty: all
+  std::vector<std::string> dhcp_clients;  ///< as dhcp::parse_client_rule() takes them
 
   std::uint16_t tftp_port = 69;
   bool tftp_single_port = false;
@@ -49,6 +50,9 @@ KeyTable agent_keys(AgentConfig& config);
 
 /// `dhcp_deny` or `dhcp_allow`. Errors: invalid, naming the entry.
 Result<dhcp::ClientList> client_list(const std::vector<std::string>& entries);
+
+/// `dhcp_clients`. Errors: invalid, naming the rule.
+Result<std::vector<dhcp::ClientRule>> client_rules(const std::vector<std::string>& texts);
 
 /// What no single row can say. Errors: invalid.
 Result<void> check_config(const AgentConfig& config);

@@ -68,6 +68,17 @@ std::string machine_uuid(const Packet& request) {
   return text;
 }
 
+std::optional<Bytes> mac_beginning(std::string_view text) {
+  constexpr std::string_view kRest = "00:00:00:00:00:00";
+  if (text.size() > kRest.size() || text.size() % 3 != 2) return std::nullopt;
+  std::string whole(text);
+  std::replace(whole.begin(), whole.end(), '-', ':');
+  const auto mac = Mac::parse(whole.append(kRest.substr(whole.size())));
+  if (!mac) return std::nullopt;
+  const auto octets = static_cast<std::ptrdiff_t>((text.size() + 1) / 3);
+  return Bytes(mac->octets.begin(), mac->octets.begin() + octets);
+}
+
 bool begins_with(const Mac& mac, const Bytes& beginning) {
   return beginning.size() <= mac.octets.size() &&
          std::equal(beginning.begin(), beginning.end(), mac.octets.begin());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,14 +36,17 @@ struct ClientMatch {
   std::vector<Bytes> macs;            ///< begins with one of these
   std::optional<std::uint16_t> arch;  ///< the first it lists
   std::optional<ClientKind> kind;
-  std::string_view class_begins;  ///< option 60
-  std::string_view class_ends;
-  std::string_view guid_begins;  ///< option 97, behind its type
+  std::string class_begins;  ///< option 60
+  std::string class_ends;
+  std::string guid_begins;  ///< option 97, behind its type
   bool without_user_class = false;
 
   bool fits(const Packet& request, const Client& client) const;
 };
 
+/// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
+/// none.
+std::optional<Bytes> mac_beginning(std::string_view text);
 bool begins_with(const Mac& mac, const Bytes& beginning);
 
 }  // namespace farboot::dhcp

@@ -53,13 +53,24 @@ struct Context {
   const Policy& policy;
   const LoaderSet& loaders;
   Client client;
+  ClientWish wish;
+  std::vector<const Choice*> rules;
+  ReplyStyle uefi_style = ReplyStyle::binl;
 };
 
-/// What may start a machine of this architecture, the best first.
+void add_names(std::vector<std::string_view>& names, const Choice& choice, std::uint16_t arch) {
+  for (const ArchLoader& loader : choice.loaders)
+    if (loader.arch == arch) names.push_back(loader.name);
+}
+
+/// What may start a machine of this architecture, the best first: what is said of it most exactly.
 std::vector<std::string_view> names_for(const Context& c, std::uint16_t arch) {
   std::vector<std::string_view> names;
-  if (c.client.quirk != nullptr && c.client.quirk->who.arch == arch)
-    names = c.client.quirk->loaders;
+  add_names(names, c.wish.host, arch);
+  for (const Choice* rule : c.rules) add_names(names, *rule, arch);
+  if (const Quirk* quirk = c.client.quirk; quirk != nullptr && quirk->who.arch == arch)
+    names.insert(names.end(), quirk->loaders.begin(), quirk->loaders.end());
+  add_names(names, c.wish.site, arch);
   for (const LoaderRow& row : c.policy.loaders)
     if (row.arch == arch) names.insert(names.end(), row.names.begin(), row.names.end());
   return names;
@@ -95,7 +106,7 @@ std::variant<Why, Answer> firmware_answer(const Context& c) {
   }
   // BIOS ROMs take the file of the offer; UEFI firmware comes back on 4011, where 43 would only
   // lead it astray again.
-  if (chosen.bios || c.policy.uefi_style == ReplyStyle::one_shot) answer.vendor = use_this_file();
+  if (chosen.bios || c.uefi_style == ReplyStyle::one_shot) answer.vendor = use_this_file();
   answer.file_option = !chosen.bios && c.arrival.port == Port::pxe;
   return answer;
 }
@@ -122,7 +133,9 @@ std::variant<Why, Answer> answer_for(const Context& c) {
     case ClientKind::ipxe:
     case ClientKind::ipxe_limited: return ipxe_answer(c);
     case ClientKind::raspberry_pi: {
-      if (!c.policy.raspberry_pi_roms) return Why::raspberry_pi;
+      const auto wanted = [](const Choice* rule) { return rule->raspberry_pi_rom; };
+      if (!c.policy.raspberry_pi_roms && std::none_of(c.rules.begin(), c.rules.end(), wanted))
+        return Why::raspberry_pi;
       Answer answer;
       answer.vendor = raspberry_pi_menu(c.client.quirk->menu_text);
       return answer;
@@ -230,6 +243,19 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
   return std::nullopt;
 }
 
+/// What operators want for this client.
+void hear_operators(Context& c, const Asker& asker) {
+  if (c.policy.wish) c.wish = c.policy.wish(asker.mac, asker.uuid);
+  for (const ClientRule& rule : c.policy.rules)
+    if (rule.who.fits(c.request, c.client)) c.rules.push_back(&rule.what);
+  std::vector<const Choice*> said = c.rules;
+  said.insert(said.begin(), &c.wish.host);
+  said.push_back(&c.wish.site);
+  const auto first = std::find_if(said.begin(), said.end(),
+                                  [](const Choice* choice) { return choice->uefi_style; });
+  c.uefi_style = first == said.end() ? c.policy.uefi_style : *(*first)->uefi_style;
+}
+
 std::string_view name_of(const Quirk* quirk) { return quirk == nullptr ? "" : quirk->name; }
 
 /// Of those that do not speak PXE, some are worth a word: somebody may wait for them to boot.
@@ -245,11 +271,11 @@ Silence not_pxe(const Packet& request, Why why, std::span<const Quirk> quirks) {
 Decision decide(const Packet& request, const Arrival& arrival, const Policy& policy,
                 const LoaderSet& loaders) {
   if (const auto why = not_for_us(request, arrival)) return not_pxe(request, *why, policy.quirks);
-  const Context context{.request = request,
-                        .arrival = arrival,
-                        .policy = policy,
-                        .loaders = loaders,
-                        .client = classify(request, policy.quirks)};
+  Context context{.request = request,
+                  .arrival = arrival,
+                  .policy = policy,
+                  .loaders = loaders,
+                  .client = classify(request, policy.quirks)};
   const std::string_view quirk = name_of(context.client.quirk);
   const Asker asker{
       .mac = request.mac(), .network = network_of(request, arrival), .uuid = machine_uuid(request)};
@@ -258,12 +284,13 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
     return Silence{Why::elsewhere, quirk};
   if (context.client.kind == ClientKind::http_boot && arrival.port == Port::pxe)
     return Silence{Why::not_ours, quirk};
+  hear_operators(context, asker);
   auto answer = answer_for(context);
   if (const Why* why = std::get_if<Why>(&answer)) return Silence{*why, quirk};
 
   Reply reply;
   reply.kind = context.client.kind;
-  reply.style = policy.uefi_style;
+  reply.style = context.uefi_style;
   reply.quirk = quirk;
   reply.type = arrival.port == Port::pxe ? MessageType::ack : MessageType::offer;
   reply.boot_file = std::get<Answer>(answer).boot_file;

@@ -7,7 +7,7 @@
 namespace farboot::dhcp {
 namespace {
 
-constexpr std::size_t kShown = 60;  ///< of what somebody wrote
+constexpr std::size_t kEntryShown = 60;  ///< of what somebody wrote
 
 /// `10.4.0.0/16`; nullopt: it does not look like one. Errors: invalid.
 std::optional<Result<Network>> network(std::string_view text) {
@@ -20,7 +20,8 @@ std::optional<Result<Network>> network(std::string_view text) {
       std::from_chars(bits.data(), bits.data() + bits.size(), made.prefix_bits);
   if (!address || error != std::errc() || end != bits.data() + bits.size() || bits.size() > 2 ||
       made.prefix_bits > 32)
-    return fail(Errc::invalid, "{}: want a network such as 10.4.0.0/16", printable(text, kShown));
+    return fail(Errc::invalid, "{}: want a network such as 10.4.0.0/16",
+                printable(text, kEntryShown));
   made.address.value = made.prefix_bits == 0 ? 0 : address->value & ~0U << (32 - made.prefix_bits);
   // Is it a slip of the address or of the length? Neither may be guessed.
   if (made.address != *address)
@@ -44,17 +45,6 @@ std::optional<std::string> machine_uuid_of(std::string_view text) {
 
 }  // namespace
 
-std::optional<Bytes> mac_beginning(std::string_view text) {
-  constexpr std::string_view kRest = "00:00:00:00:00:00";
-  if (text.size() > kRest.size() || text.size() % 3 != 2) return std::nullopt;
-  std::string whole(text);
-  std::replace(whole.begin(), whole.end(), '-', ':');
-  const auto mac = Mac::parse(whole.append(kRest.substr(whole.size())));
-  if (!mac) return std::nullopt;
-  const auto octets = static_cast<std::ptrdiff_t>((text.size() + 1) / 3);
-  return Bytes(mac->octets.begin(), mac->octets.begin() + octets);
-}
-
 Result<void> ClientList::add(std::string_view text) {
   if (auto mac = mac_beginning(text)) {
     macs_.push_back(std::move(*mac));
@@ -67,7 +57,7 @@ Result<void> ClientList::add(std::string_view text) {
     return fail(Errc::invalid,
                 "{}: want a MAC or its first octets (52:54:00), a network (10.4.0.0/16) or a "
                 "machine's UUID",
-                printable(text, kShown));
+                printable(text, kEntryShown));
   }
   return {};
 }

@@ -11,22 +11,12 @@
 
 #include "agent/dhcp/loaders.h"
 #include "agent/dhcp/quirks.h"
+#include "agent/dhcp/rules.h"
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/wire/address.h"
 
 namespace farboot::dhcp {
-
-/// How UEFI firmware is led to its file. `binl`: no option 43, it asks again on port 4011.
-/// `one_shot`: option 43 tells it to take the file of the offer.
-enum class ReplyStyle : std::uint8_t {
-  binl,
-  one_shot
-};
-
-/// `52:54:00:ab:cd:ef`, or the first octets of one; also with dashes; any case. nullopt: it is
-/// none.
-std::optional<Bytes> mac_beginning(std::string_view text);
 
 /// `10.4.0.0/16`.
 struct Network {
@@ -65,6 +55,9 @@ struct Policy {
   /// Machines that another agent of the site is to answer, by MAC and UUID (lower case, with
   /// dashes; empty: unknown). Empty: none. Asked per packet: must be quick.
   std::function<bool(const Mac&, const std::string& uuid)> elsewhere;
+  std::vector<ClientRule> rules;  ///< all that fit count, the first the most
+  /// What the fleet wants for a machine, by MAC and UUID. Empty: nothing. Asked per packet.
+  std::function<ClientWish(const Mac&, const std::string& uuid)> wish;
   ReplyStyle uefi_style = ReplyStyle::binl;
   bool raspberry_pi_roms = false;  ///< false: agents are Pis, and must not netboot each other
   std::string script_path = "/boot.ipxe";

@@ -34,7 +34,7 @@ const std::vector<Quirk>& known_quirks() {
        .who = {.macs = {{0xb8, 0x27, 0xeb}},
                .arch = 0,
                .kind = ClientKind::bios,
-               .class_ends = kIntelRom},
+               .class_ends = std::string(kIntelRom)},
        .kind = ClientKind::raspberry_pi,
        .menu_text = "Raspberry Pi Boot   "},
       // Later Pis whose GUID is not filled in.
@@ -46,7 +46,7 @@ const std::vector<Quirk>& known_quirks() {
                         {0x2c, 0xcf, 0x67}},
                .arch = 0,
                .kind = ClientKind::bios,
-               .class_ends = kIntelRom},
+               .class_ends = std::string(kIntelRom)},
        .kind = ClientKind::raspberry_pi,
        .menu_text = "Raspberry Pi Boot"},
       // RFC 4578 swapped 7 and 9: x64 boards that follow it say "EBC".

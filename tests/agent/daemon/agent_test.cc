@@ -10,11 +10,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/dhcp_policy.h"
 #include "common/store/pack_store.h"
 #include "common/store/rocks_state.h"
 #include "common/wire/tftp.h"
+#include "tests/agent/dhcp/samples.h"
 #include "tests/agent/http/raw_client.h"
 #include "tests/support/site_bench.h"
+#include "tests/support/site_content.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/udp_client.h"
 
@@ -148,6 +151,62 @@ TEST_F(AgentTest, ServesWhileAnotherKeepsItsDhcpPorts) {
   EXPECT_THAT(said["troubles"].dump(), HasSubstr(std::to_string(holder.port())));
   EXPECT_EQ(said["status"], "degraded");
   EXPECT_THAT(client.get("/").body, HasSubstr(std::to_string(holder.port())));
+}
+
+TEST_F(AgentTest, OffersTheLoaderTheFleetWantsForAHost) {
+  {
+    const SiteOnDisk disk(config_);
+    Release release = testing::centos_release(1, disk.site->put_tree(1));
+    release.variables["loader"] = "ipxe.efi";
+    release.loaders = keep_tree(*disk.site->card.content,
+                                {{"snponly.efi", {1}}, {"ipxe.efi", {2}}, {"own.efi", {3}}});
+    disk.site->activate(release);
+    HostSpec host = testing::web1();
+    host.variables["loader"] = "own.efi";
+    ASSERT_TRUE(disk.site->run(disk.site->book->apply(testing::lyon({host}))));
+  }
+  config_.dhcp_mode = DhcpMode::proxy;
+  config_.interfaces = {"lo"};
+  config_.dhcp_port = 0;
+  config_.pxe_port = 0;
+  start();
+  const UdpClient client;
+  const auto file_of = [&](const char* mac) {
+    auto request = dhcp::golden_request("edk2_x64_4011_request");
+    const Mac own = *Mac::parse(mac);
+    std::copy(own.octets.begin(), own.octets.end(), request.chaddr.begin());
+    client.send(*dhcp::encode(request, 1472), Ipv4::of(127, 0, 0, 1), agent_->pxe_port());
+    const auto message = client.receive();
+    EXPECT_TRUE(message);
+    return message ? dhcp::decode(message->bytes).value().file : "";
+  };
+  EXPECT_EQ(file_of("52:54:00:00:00:01"), "own.efi") << "the host's word";
+  EXPECT_EQ(file_of("52:54:00:00:00:02"), "ipxe.efi") << "the fleet's";
+}
+
+TEST(DhcpWishOfTheFleet, TheSiteComesBeforeTheFleetAndNonsenseIsNoWish) {
+  std::vector<std::string> complaints;
+  const auto complain = [&complaints](const Error& error) { complaints.push_back(error.what); };
+  const Variables host = {{"uefi_reply", "one_shot"}, {"role", "web"}};
+  const Variables site = {{"loader", "/etc/passwd"}, {"uefi_reply", "binl"}};
+  const Variables fleet = {{"loader", "arm64_uefi=a.efi"}, {"uefi_reply", "one_shot"}};
+  const dhcp::ClientWish wish = dhcp_wish(host, site, fleet, complain);
+  EXPECT_TRUE(wish.host.loaders.empty());
+  EXPECT_EQ(wish.host.uefi_style, dhcp::ReplyStyle::one_shot);
+  EXPECT_EQ(wish.site.uefi_style, dhcp::ReplyStyle::binl);
+  ASSERT_EQ(wish.site.loaders.size(), 1U);
+  EXPECT_EQ(wish.site.loaders[0], (dhcp::ArchLoader{11, "a.efi"}));
+  ASSERT_EQ(complaints.size(), 1U);
+  EXPECT_THAT(complaints[0], HasSubstr("loader: /etc/passwd: want the name of a boot loader"));
+}
+
+TEST(AgentConfigCheck, NamesTheRuleThatIsNone) {
+  AgentConfig config;
+  config.dhcp_clients = {"52:54:00 one_shot", "arch=x64_uefi loader=ipxe.efi"};
+  EXPECT_TRUE(check_config(config));
+  config.dhcp_clients.push_back("lyon one_shot");
+  EXPECT_THAT(check_config(config).error().what,
+              HasSubstr("dhcp_clients: lyon one_shot: lyon: want a MAC"));
 }
 
 TEST(AgentConfigCheck, NamesTheEntryOfAListThatIsNone) {
