@@ -56,6 +56,8 @@ struct Context {
   ClientWish wish;
   std::vector<const Choice*> rules;
   ReplyStyle uefi_style = ReplyStyle::binl;
+
+  bool is_ack() const { return request.message_type() == MessageType::request; }
 };
 
 void add_names(std::vector<std::string_view>& names, const Choice& choice, std::uint16_t arch) {
@@ -107,7 +109,7 @@ std::variant<Why, Answer> firmware_answer(const Context& c) {
   // BIOS ROMs take the file of the offer; UEFI firmware comes back on 4011, where 43 would only
   // lead it astray again.
   if (chosen.bios || c.uefi_style == ReplyStyle::one_shot) answer.vendor = use_this_file();
-  answer.file_option = !chosen.bios && c.arrival.port == Port::pxe;
+  answer.file_option = !chosen.bios && c.is_ack();
   return answer;
 }
 
@@ -144,14 +146,27 @@ std::variant<Why, Answer> answer_for(const Context& c) {
   return Why::unknown_arch;
 }
 
-/// A boot server's reply must name the item the client chose, if it chose one.
-void repeat_boot_item(const Packet& request, std::vector<Option>& vendor) {
-  constexpr std::size_t kBootItemBytes = 4;
+/// The item of somebody's menu that the client chose; of several the first.
+std::optional<Option> boot_item(const Packet& request) {
+  constexpr std::size_t kBootItemBytes = 4;  // type, layer
   const auto asked = request.vendor_options();
-  if (!asked) return;
+  if (!asked) return std::nullopt;
   for (const Option& option : *asked)
-    if (option.code == pxe::kBootItem && option.value.size() == kBootItemBytes)
-      vendor.push_back(option);
+    if (option.code == pxe::kBootItem && option.value.size() == kBootItemBytes) return option;
+  return std::nullopt;
+}
+
+/// A client that has its lease looks for a boot server (PXE 2.1 §2.2.5): to everybody on 67, where
+/// option 54 would make it the choice of a lease, or on 4011.
+bool seeks_boot_server(const Packet& request, const Arrival& arrival) {
+  return request.message_type() == MessageType::request &&
+         (arrival.port == Port::pxe || (!request.server_id() && boot_item(request)));
+}
+
+/// Servers of another type are asked for: an item of a menu that is not ours.
+bool seeks_another(const Packet& request, const Arrival& arrival) {
+  const auto item = arrival.to_everybody ? boot_item(request) : std::nullopt;
+  return item && (item->value[0] != 0 || item->value[1] != 0);
 }
 
 void put_boot_file(Packet& packet, const Answer& answer) {
@@ -185,7 +200,9 @@ Packet reply_packet(const Context& c, const Answer& answer, MessageType type) {
   if (const auto guid = request.find(code::kMachineGuid))
     packet.options.push_back({.code = code::kMachineGuid, .value = {guid->begin(), guid->end()}});
   std::vector<Option> vendor = answer.vendor;
-  if (type == MessageType::ack) repeat_boot_item(request, vendor);
+  // A boot server's reply must name the item the client chose.
+  if (const auto item = boot_item(request); item && type == MessageType::ack)
+    vendor.push_back(*item);
   if (!vendor.empty())
     if (auto value = encode_sub_options(vendor))
       packet.options.push_back({.code = code::kVendorSpecific, .value = std::move(*value)});
@@ -204,8 +221,9 @@ Result<Bytes> encode_reply(Packet packet, std::size_t bytes_max) {
 }
 
 void address_reply(const Context& c, Reply& reply) {
-  if (c.arrival.port == Port::pxe) {  // EDK2 asks from 4011, ROMs and iPXE from 68
-    reply.to = c.arrival.source;
+  const bool has_address = c.is_ack() && !c.arrival.source.is_zero();
+  if (c.arrival.port == Port::pxe || (has_address && c.request.giaddr.is_zero())) {
+    reply.to = c.arrival.source;  // EDK2 asks from 4011, ROMs and iPXE from 68
     reply.to_port = c.arrival.source_port;
   } else if (!c.request.giaddr.is_zero()) {
     reply.to = c.request.giaddr;
@@ -230,16 +248,16 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
   const auto type = request.message_type();
   if (type != MessageType::discover && type != MessageType::request) return Why::message_type;
   if (!speaks_pxe(request)) return Why::not_pxe;
-  // A REQUEST on 67 selects a lease, and we have none; menus, whose items a client would look for
-  // there, we do not offer.
-  const bool discover = type == MessageType::discover;
-  if (discover != (arrival.port == Port::dhcp)) return Why::not_ours;
+  // Any other REQUEST on 67 selects a lease, and we have none.
+  const bool discover = type == MessageType::discover && arrival.port == Port::dhcp;
+  if (!discover && !seeks_boot_server(request, arrival)) return Why::not_ours;
+  if (seeks_another(request, arrival)) return Why::other_boot_server;
   if (arrival.our_address.is_zero()) return Why::no_address;
   const Ipv4 relay = request.giaddr;
   if (!relay.is_zero() && (!relay.is_unicast() || relay == arrival.our_address))
     return Why::reflected;
-  if (arrival.port == Port::pxe && (arrival.source.is_zero() || arrival.source_port == 0))
-    return Why::reflected;
+  if (arrival.port == Port::pxe && arrival.source.is_zero()) return Why::reflected;
+  if (!discover && arrival.source_port == 0) return Why::reflected;
   return std::nullopt;
 }
 
@@ -282,7 +300,7 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
   if (!policy.answers(asker)) return Silence{Why::denied, quirk};
   if (policy.elsewhere && policy.elsewhere(asker.mac, asker.uuid))
     return Silence{Why::elsewhere, quirk};
-  if (context.client.kind == ClientKind::http_boot && arrival.port == Port::pxe)
+  if (context.client.kind == ClientKind::http_boot && context.is_ack())
     return Silence{Why::not_ours, quirk};
   hear_operators(context, asker);
   auto answer = answer_for(context);
@@ -292,7 +310,7 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
   reply.kind = context.client.kind;
   reply.style = context.uefi_style;
   reply.quirk = quirk;
-  reply.type = arrival.port == Port::pxe ? MessageType::ack : MessageType::offer;
+  reply.type = context.is_ack() ? MessageType::ack : MessageType::offer;
   reply.boot_file = std::get<Answer>(answer).boot_file;
   auto bytes = encode_reply(reply_packet(context, std::get<Answer>(answer), reply.type),
                             request.reply_bytes_max());
@@ -317,6 +335,7 @@ std::string_view to_string(Why why) {
     case Why::too_long: return "too_long";
     case Why::elsewhere: return "elsewhere";
     case Why::firmware: return "firmware";
+    case Why::other_boot_server: return "other_boot_server";
   }
   return "?";
 }

@@ -36,6 +36,7 @@ struct Arrival {
   Ipv4 our_address;  ///< ours on the interface it came in on, as the client can reach it
   Ipv4 source;
   std::uint16_t source_port = 0;
+  bool to_everybody = true;  ///< a broadcast or multicast; else written to one address of ours
 };
 
 /// Why we say nothing. Silence is an answer: the site's own DHCP server carries on alone.
@@ -43,7 +44,8 @@ enum class Why : std::uint8_t {
   not_a_request,  ///< op 2: a server's packet
   not_pxe,        ///< option 60 is absent or something else: the rule for plain DHCP
   message_type,   ///< neither DISCOVER nor REQUEST
-  not_ours,       ///< REQUEST on 67 selects a lease, DISCOVER on 4011 is nothing
+  not_ours,       ///< REQUEST on 67 selects a lease (or seeks a boot server), DISCOVER on 4011 is
+                  ///< nothing
   reflected,      ///< giaddr cannot be a relay's address
   denied,         ///< the site's policy
   raspberry_pi,   ///< a Pi's boot ROM, and those are off
@@ -52,9 +54,10 @@ enum class Why : std::uint8_t {
   no_address,     ///< we have no address on that interface
   too_long,       ///< the answer does not fit what the client can take
   elsewhere,      ///< another agent of the site is to install it
-  firmware        ///< a quirk says so: it takes our answer for nothing good
+  firmware,       ///< a quirk says so: it takes our answer for nothing good
+  other_boot_server  ///< it chose an item of a menu that is not ours
 };
-inline constexpr std::size_t kWhys = static_cast<std::size_t>(Why::firmware) + 1;
+inline constexpr std::size_t kWhys = static_cast<std::size_t>(Why::other_boot_server) + 1;
 std::string_view to_string(Why why);
 
 struct Silence {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/dhcp/decide.h"
+#include "agent/dhcp/relays.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 
@@ -30,6 +31,7 @@ struct DhcpServerOptions {
   std::uint16_t dhcp_port = 67;
   std::uint16_t pxe_port = 4011;
   std::uint16_t client_port = 68;
+  dhcp::Relays relays = dhcp::Relays::by_itself;
   /// Answers a second, to all clients together and to one.
   std::uint32_t answers_per_second_max = 5000;
   std::uint32_t answers_per_client_second_max = 20;

@@ -110,6 +110,10 @@ std::optional<UdpArrival> UdpSocket::receive(std::span<std::uint8_t> buffer) con
 }
 
 Result<void> UdpSocket::send(ByteView packet, const UdpRoute& route) const {
+  return send_by(fd_.get(), packet, route);
+}
+
+Result<void> send_by(int fd, ByteView packet, const UdpRoute& route) {
   sockaddr_in to = to_sockaddr(route.to, route.to_port);
   iovec part{.iov_base = const_cast<std::uint8_t*>(packet.data()), .iov_len = packet.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in_pktinfo))> control{};
@@ -128,12 +132,23 @@ Result<void> UdpSocket::send(ByteView packet, const UdpRoute& route) const {
   c->cmsg_type = IP_PKTINFO;
   c->cmsg_len = CMSG_LEN(sizeof info);
   std::memcpy(CMSG_DATA(c), &info, sizeof info);
-  while (::sendmsg(fd_.get(), &message, 0) < 0) {
+  while (::sendmsg(fd, &message, 0) < 0) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return {};
     return fail(Errc::unavailable, "udp to {}:{}: {}", route.to.to_string(), route.to_port,
                 std::generic_category().message(errno));
   }
+  return {};
+}
+
+Result<void> join_group(int fd, Ipv4 group, int interface) {
+  ip_mreqn membership{};
+  membership.imr_multiaddr.s_addr = htonl(group.value);
+  membership.imr_ifindex = interface;
+  if (::setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof membership) != 0 &&
+      errno != EADDRINUSE)  // a member already
+    return fail(Errc::unavailable, "multicast group {}: {}", group.to_string(),
+                std::generic_category().message(errno));
   return {};
 }
 

@@ -61,6 +61,13 @@ class DatagramSocket {
 /// what the kernel gave; less than asked for is logged once.
 int widen_receive_buffer(int fd, int bytes);
 
+/// The UDP socket hears what is sent to a multicast group on this interface, too; again is
+/// harmless. Errors: unavailable.
+Result<void> join_group(int fd, Ipv4 group, int interface);
+
+/// Sends by the interface and from the address of the route. Errors: unavailable.
+Result<void> send_by(int fd, ByteView packet, const UdpRoute& route);
+
 class UdpSocket final : public DatagramSocket {
  public:
   /// Errors: denied (a port below 1024 without the capability), conflict (held by another program),

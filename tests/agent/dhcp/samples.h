@@ -39,6 +39,10 @@ inline Arrival arrival_of(std::string_view name) {
     arrival.port = Port::pxe;
     arrival.source = Ipv4::of(10, 77, 0, 86);
     if (name.starts_with("edk2")) arrival.source_port = 4011;
+    arrival.to_everybody = name.find("multicast") != std::string_view::npos;
+  }
+  if (name.find("discovery") != std::string_view::npos) {  // it has its lease
+    arrival.source = Ipv4::of(10, 77, 0, 60);
   }
   return arrival;
 }
