@@ -170,6 +170,22 @@ Result<Manifest> take_in(TreeSource& source, const Listing& listing,
   return make_manifest(std::move(*files), aliases);
 }
 
+/// The name of the ISO in a tree that needs it: not the file's own, so that a copy of it under
+/// another name is the same tree.
+constexpr const char* kIsoInTree = "ubuntu.iso";
+
+Result<void> add_iso(TreeSource& source, Manifest& manifest, ContentStore& store, Meter& meter) {
+  auto iso = source.as_file(kIsoInTree, manifest.files, store, meter);
+  if (!iso) return iso.error();
+  const auto place =
+      std::lower_bound(manifest.files.begin(), manifest.files.end(), *iso,
+                       [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
+  if (place != manifest.files.end() && place->path == kIsoInTree)
+    return fail(Errc::invalid, "the tree has a file {} of its own", kIsoInTree);
+  manifest.files.insert(place, std::move(*iso));
+  return {};
+}
+
 Result<Image> import_tree(const ImportRequest& request, TreeSource& source, ContentStore& store,
                           Meter& meter) {
   if (auto ok = meter.start("listing", {}); !ok) return ok.error();
@@ -184,6 +200,11 @@ Result<Image> import_tree(const ImportRequest& request, TreeSource& source, Cont
   const TreeNames names = names_of(*listing, paths, source.root());
   auto facts = understand(names);
   if (!facts) return facts.error();
+  if (boots_from_its_iso(*facts) && !source.is_one_file())
+    return fail(Errc::invalid,
+                "{} starts from the ISO it came on, which a directory or a mirror does not have: "
+                "import the ISO itself",
+                facts->distro.empty() ? "this installer" : facts->distro);
   Image image{.name = request.name, .tag = request.tag, .facts = std::move(*facts)};
   if (image.tag.empty()) image.tag = default_tag(image.facts, names);
   if (image.tag.empty())
@@ -196,10 +217,14 @@ Result<Image> import_tree(const ImportRequest& request, TreeSource& source, Cont
   if (!checked && checked.error().code == Errc::invalid)  // metadata that is cut short, say
     return Error{Errc::mismatch, checked.error().what};
   if (!checked) return checked.error();
+  image.size_bytes = manifest->size_bytes();
+  if (boots_from_its_iso(image.facts)) {  // its bytes are those of the files: not counted twice
+    if (auto ok = add_iso(source, *manifest, store, meter); !ok) return ok.error();
+    image.facts.stage2 = kIsoInTree;
+  }
   auto digest = put_manifest(store, *manifest);
   if (!digest) return digest.error();
   image.manifest = *digest;
-  image.size_bytes = manifest->size_bytes();
   log::info("import.done", log::kv("image", image.name + "@" + image.tag),
             log::kv("source", shown_url(request.source)), log::kv("files", manifest->files.size()),
             log::kv("bytes", image.size_bytes), log::kv("checksums", *checked),

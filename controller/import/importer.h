@@ -27,7 +27,8 @@ struct ImportRequest {
 };
 
 struct ImportProgress {
-  std::string step;  ///< `listing`, `measuring` (if space is scarce), `reading`, `checking`
+  std::string step;  ///< `listing`, `measuring` (if space is scarce), `reading`, `checking`,
+                     ///< `whole ISO` (of a system that starts from it)
   std::string path;  ///< file under way
   std::uint64_t files_done = 0, files_total = 0;  ///< total 0: not known yet
   std::uint64_t bytes_done = 0, bytes_total = 0;

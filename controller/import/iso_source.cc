@@ -16,12 +16,12 @@
 #include "common/content/manifest.h"
 #include "controller/import/archive.h"
 #include "controller/import/intake.h"
+#include "controller/import/whole_iso.h"
 
 namespace farboot {
 namespace {
 
 constexpr std::size_t kIsoReadBytes = 1u << 20;
-constexpr std::size_t kSectorBytes = 2048;
 
 /// Reads fully unless the file ends.
 Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::uint8_t> out) {
@@ -192,17 +192,17 @@ Result<void> list_entry(::archive_entry* entry, Listing& listing) {
 
 /// An image is cut short if its own volume descriptor counts more sectors than the file has.
 Result<void> check_volume(int fd, std::uint64_t size_bytes) {
-  std::array<std::uint8_t, kSectorBytes> sector{};
-  auto got = read_at(fd, 16 * kSectorBytes, sector);
+  std::array<std::uint8_t, kIsoSectorBytes> sector{};
+  auto got = read_at(fd, 16 * kIsoSectorBytes, sector);
   if (!got) return got.error();
   if (*got != sector.size() || as_text(ByteView(sector).subspan(1, 5)) != "CD001")
     return fail(Errc::mismatch, "not an ISO 9660 image");
   if (sector[0] != 1) return {};  // no primary descriptor in front: libarchive will look for it
   std::uint64_t sectors = 0;
   for (std::size_t i = 0; i < 4; ++i) sectors |= std::uint64_t{sector[80 + i]} << (8 * i);
-  if (sectors * kSectorBytes > size_bytes)
+  if (sectors * kIsoSectorBytes > size_bytes)
     return fail(Errc::mismatch, "truncated: the image says it has {} bytes, the file has {}",
-                sectors * kSectorBytes, size_bytes);
+                sectors * kIsoSectorBytes, size_bytes);
   return {};
 }
 
@@ -262,6 +262,15 @@ Result<void> IsoSource::read(const Listing& listing, Intake& intake) {
     return fail(Errc::mismatch, "{}: sha256 is {}, {} was asked for", printable(path_), *digest,
                 *sha256_);
   return {};
+}
+
+Result<FileEntry> IsoSource::as_file(const std::string& path, const std::vector<FileEntry>& files,
+                                     ContentStore& store, Meter& meter) {
+  const ReadAt read = [this](std::uint64_t offset, std::span<std::uint8_t> out) {
+    return read_at(file_.get(), offset, out);
+  };
+  auto entry = keep_whole_iso({read, size_bytes_, path}, files, store, meter);
+  return entry ? std::move(entry) : Result<FileEntry>(prefix(printable(path_), entry.error()));
 }
 
 Result<void> IsoSource::read_entries(const Listing& listing, Intake& intake) {

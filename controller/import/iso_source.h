@@ -20,6 +20,9 @@ class IsoSource final : public TreeSource {
   /// Hashes the image file beside if its digest was given. Errors: mismatch, too.
   Result<void> read(const Listing& listing, Intake& intake) override;
   bool is_local() const override { return true; }
+  bool is_one_file() const override { return true; }
+  Result<FileEntry> as_file(const std::string& path, const std::vector<FileEntry>& files,
+                            ContentStore& store, Meter& meter) override;
 
  private:
   IsoSource(std::string path, UniqueFd file, std::uint64_t size_bytes,

@@ -38,6 +38,11 @@ bool is_metadata_text(std::string_view path) {
   return std::find(kNames.begin(), kNames.end(), path) != kNames.end();
 }
 
+Result<FileEntry> TreeSource::as_file(const std::string& path, const std::vector<FileEntry>&,
+                                      ContentStore&, Meter&) {
+  return fail(Errc::invalid, "{}: the source is not one file", path);
+}
+
 std::uint64_t Listing::size_bytes() const {
   std::uint64_t sum = 0;
   for (const SourceFile& file : files) sum += file.size_bytes.value_or(0);

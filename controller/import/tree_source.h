@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/content/manifest.h"
 #include "common/store/content_store.h"
 #include "controller/import/checksum.h"
 
@@ -63,6 +64,12 @@ class TreeSource {
     static_cast<void>(store);
     return std::uint64_t{0};
   }
+  /// True if the source is one file, an ISO image: as_file() gives it.
+  virtual bool is_one_file() const { return false; }
+  /// The source itself as the file `path` of its tree, sharing the chunks of `files` (what read()
+  /// gave). Errors: invalid if it is not one file; else as read().
+  virtual Result<FileEntry> as_file(const std::string& path, const std::vector<FileEntry>& files,
+                                    ContentStore& store, Meter& meter);
   /// True if reading twice costs no network.
   virtual bool is_local() const = 0;
   /// The directory of the tree that holds .treeinfo and the boot files; `` is the tree's root.

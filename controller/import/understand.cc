@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kFactBytesMax = 200;
 constexpr std::size_t kInfoLinesMax = 20;  ///< of version.info: it has two
 
+constexpr std::string_view kCasper = "casper/";
+
 /// A kernel and its initrd, as one kind of tree lays them.
 struct BootPair {
   std::string_view family;
@@ -155,7 +157,8 @@ void find_boot_pair(const TreeNames& tree, ImageFacts& facts) {
     if (!tree.has_file(at(tree, pair.kernel)) || !tree.has_file(at(tree, pair.initrd))) continue;
     facts.kernel = at(tree, pair.kernel);
     facts.initrd = at(tree, pair.initrd);
-    if (facts.family.empty()) facts.family = pair.family;
+    // Mint and others whose .disk/info does not say Ubuntu start as Ubuntu does.
+    if (facts.family.empty() || pair.kernel.starts_with(kCasper)) facts.family = pair.family;
     if (facts.arch.empty()) facts.arch = pair.arch;
     return;
   }
@@ -212,6 +215,10 @@ Result<ImageFacts> understand(const TreeNames& tree) {
   if (facts.distro.empty() && facts.family != "other") facts.distro = facts.family;
   facts.repo = tree.root;
   return facts;
+}
+
+bool boots_from_its_iso(const ImageFacts& facts) {
+  return facts.family == "ubuntu" && facts.kernel.starts_with(kCasper);
 }
 
 std::string default_tag(const ImageFacts& facts, const TreeNames& tree) {

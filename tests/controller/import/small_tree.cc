@@ -4,6 +4,8 @@
 #include <archive_entry.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -97,7 +99,10 @@ std::string checksums_of_boot_files(const TreeFiles& tree, const std::string& fo
 std::string noise(std::size_t size_bytes, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::string bytes(size_bytes, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random() >> 56);
+  for (std::size_t at = 0; at < size_bytes; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = random();
+    std::memcpy(bytes.data() + at, &word, std::min(sizeof word, size_bytes - at));
+  }
   return bytes;
 }
 
@@ -233,6 +238,28 @@ TreeFiles debian_tree() {
   tree["md5sum.txt"] = sums;
   tree["debian"] = "-> .";
   tree["firmware/bash.deb"] = "-> ../pool/main/b/bash/bash_5.2_amd64.deb";
+  return tree;
+}
+
+TreeFiles ubuntu_tree() {
+  TreeFiles tree;
+  tree[".disk/info"] = "Ubuntu-Server 22.04.3 LTS \"Jammy Jellyfish\" - Release amd64 (20230810)";
+  tree["casper/vmlinuz"] = noise(700'000, 21);
+  tree["casper/initrd"] = noise(1'900'000, 22);
+  tree["casper/ubuntu-server-minimal.squashfs"] = "hsqs" + noise(6'000'000, 23);
+  tree["casper/filesystem.manifest"] = "bash\n";
+  tree["pool/main/b/bash/bash_5.1_amd64.deb"] = "!<arch>\n" + noise(1'300'000, 24);
+  tree["pool/main/c/cron/cron_3.0_amd64.deb"] = "!<arch>\n" + noise(60'000, 25);
+  tree["EFI/boot/bootx64.efi"] = noise(90'000, 26);
+  tree["empty"] = "";
+  std::string sums;
+  for (const auto& [path, content] : tree) {
+    AnyHasher hasher("md5");
+    hasher.update(as_bytes(content));
+    if (path != ".disk/info") sums += hasher.finish_hex() + "  ./" + path + "\n";
+  }
+  tree["md5sum.txt"] = sums;
+  tree["ubuntu"] = "-> .";
   return tree;
 }
 

@@ -23,6 +23,9 @@ TreeFiles el9_mirror();
 /// Debian's netinst: .disk/info, install.amd, md5sum.txt, `debian -> .`.
 TreeFiles debian_tree();
 
+/// Ubuntu's server ISO: .disk/info, casper, md5sum.txt, `ubuntu -> .`, a pool.
+TreeFiles ubuntu_tree();
+
 /// repodata/ of `folder` (`` or ending in a slash) for the packages under it: all *.rpm there.
 void add_repodata(TreeFiles& tree, const std::string& folder);
 std::string gzip(const std::string& text);
