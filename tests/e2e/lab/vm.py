@@ -11,7 +11,9 @@ firmware  bios       SeaBIOS + QEMU's iPXE option ROM (it IS iPXE: sends option 
           bios-plain SeaBIOS + the option ROM given by --rom (PXE only, does not say it is iPXE)
           uefi       OVMF, no option ROM: EDK2's own PXE stack (TFTP only)
           uefi-http  OVMF, PXE off where the build can do that: EDK2's own HTTP boot
+          uefi-sb    OVMF with Secure Boot on and Microsoft's keys; uefi-sb-http likewise
           arm64      AAVMF on qemu 'virt', EDK2's own PXE stack; arm64-http likewise
+          uboot      U-Boot for arm64 on qemu 'virt'
 """
 import argparse
 import json
@@ -27,7 +29,7 @@ import tempfile
 import threading
 import time
 
-FIRMWARES = ("bios", "bios-plain", "uefi", "uefi-http", "arm64", "arm64-http")
+FIRMWARES = ("bios", "bios-plain", "uefi", "uefi-http", "uefi-sb", "uefi-sb-http", "arm64", "arm64-http", "uboot")
 # Terminal escapes are taken out so that menus drawn by firmware can be matched as text.
 ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][0-9A-B]|[\x00\r]")
 TEXT_MAX = 300_000
@@ -92,7 +94,7 @@ class Machine:
     # ---- the command line -------------------------------------------------------------------------------------------
     def command(self):
         o, base = self.o, self.base
-        arm = o.firmware.startswith("arm64")
+        arm = o.firmware.startswith("arm64") or o.firmware == "uboot"
         q = ["qemu-system-aarch64" if arm else "qemu-system-x86_64", "-name", o.name, "-nodefaults", "-display", "none",
              "-accel", o.accel, "-smp", o.cpus, "-m", o.mem, "-rtc", "base=utc",
              "-chardev", f"socket,id=ser,path={self.sockets}/serial,server=on,wait=off", "-serial", "chardev:ser",
@@ -100,15 +102,19 @@ class Machine:
              "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng,romfile="]
         if arm:
             q += ["-machine", "virt", "-cpu", "cortex-a57" if o.cpu == "max" else o.cpu, "-device", "ramfb"]
-            q += self.flash("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd")
+            q += ["-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"] if o.firmware == "uboot" else self.flash("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd")
         else:
             # graphics=off makes SeaBIOS copy its (and iPXE's) text screen to the serial port as well.
-            q += ["-machine", "q35" + (",graphics=off" if o.firmware.startswith("bios") else ""), "-cpu", o.cpu,
-                  "-device", "VGA", "-boot", "reboot-timeout=3000"]
-            if o.firmware.startswith("uefi"):
+            secure = o.firmware.startswith("uefi-sb")
+            q += ["-machine", "q35" + (",graphics=off" if o.firmware.startswith("bios") else ",smm=on" if secure else ""),
+                  "-cpu", o.cpu, "-device", "VGA", "-boot", "reboot-timeout=3000"]
+            if secure:      # the variables can be written in system management mode only
+                q += ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
+                q += self.flash("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+            elif o.firmware.startswith("uefi"):
                 q += self.flash(first("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"),
                                 first("/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
-        if o.firmware == "uefi" or o.firmware.endswith("-http"):  # the site has no IPv6: OVMF would wait minutes for it
+        if o.firmware in ("uefi", "uefi-sb") or o.firmware.endswith("-http"):  # the site has no IPv6: OVMF would wait minutes for it
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
         if o.firmware.endswith("-http"):
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"]
@@ -314,8 +320,8 @@ class Machine:
         return text
 
     def type_keys(self, names):
-        for name in names:
-            self.ask("send-key", keys=[{"type": "qcode", "data": name}])
+        for name in names:                                  # shift-minus: both at once
+            self.ask("send-key", keys=[{"type": "qcode", "data": key} for key in name.split("-")])
             time.sleep(0.1)
 
     def finish(self, status, missing):
