@@ -1,0 +1,205 @@
+#include "agent/doctor/snippets.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "common/base/bytes.h"
+
+namespace farboot::doctor {
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+
+/// One kind of machine in the lines.
+struct Machine {
+  std::string_view name;  ///< a tag or class: farboot-bios
+  std::vector<unsigned> archs;
+  bool http = false;  ///< UEFI HTTP Boot: wants a URL, and the answer's class HTTPClient
+  std::string loader;
+};
+
+std::vector<Machine> machines_of(const SnippetFacts& facts) {
+  std::vector<Machine> all{{"farboot-bios", {0}, false, facts.bios},
+                           {"farboot-ia32", {6}, false, facts.uefi_ia32},
+                           {"farboot-x64", {7, 9}, false, facts.uefi_x64},
+                           {"farboot-arm64", {11}, false, facts.uefi_arm64},
+                           {"farboot-http-x64", {16}, true, facts.uefi_x64},
+                           {"farboot-http-arm64", {19}, true, facts.uefi_arm64}};
+  std::erase_if(all, [](const Machine& machine) { return machine.loader.empty(); });
+  return all;
+}
+
+std::string base_url(const SnippetFacts& facts) {
+  const std::string url = "http://" + facts.address.to_string();
+  return facts.http_port == kHttpPort ? url : fmt::format("{}:{}", url, facts.http_port);
+}
+
+std::string script_url(const SnippetFacts& facts) { return base_url(facts) + facts.script_path; }
+
+std::string file_of(const Machine& machine, const SnippetFacts& facts) {
+  return machine.http ? base_url(facts) + "/" + machine.loader : machine.loader;
+}
+
+/// Switches name one file for every machine.
+std::string one_loader(const SnippetFacts& facts) {
+  for (const std::string* name : {&facts.uefi_x64, &facts.bios, &facts.uefi_arm64})
+    if (!name->empty()) return *name;
+  return facts.uefi_ia32;
+}
+
+std::string dnsmasq_lines(const SnippetFacts& facts) {
+  std::string out = "dhcp-match=set:farboot-ipxe,175\n";
+  const std::string us = facts.address.to_string();
+  for (const Machine& machine : machines_of(facts)) {
+    for (const unsigned arch : machine.archs)
+      out += fmt::format("dhcp-match=set:{},option:client-arch,{}\n", machine.name, arch);
+    out += fmt::format("dhcp-boot=tag:!farboot-ipxe,tag:{},{},{},{}\n", machine.name,
+                       file_of(machine, facts), us, us);
+    if (machine.http)
+      out +=
+          fmt::format("dhcp-option-force=tag:!farboot-ipxe,tag:{},60,HTTPClient\n", machine.name);
+  }
+  return out + fmt::format("dhcp-boot=tag:farboot-ipxe,{},{},{}\n", script_url(facts), us, us);
+}
+
+std::string dnsmasq(const SnippetFacts& facts) {
+  return "# Farboot: in a file of /etc/dnsmasq.d; then restart dnsmasq. No enable-tftp, no "
+         "pxe-service.\n" +
+         dnsmasq_lines(facts);
+}
+
+std::string openwrt(const SnippetFacts& facts) {
+  return "# Farboot: paste on the router. Its dnsmasq reads /etc/dnsmasq.conf besides "
+         "/etc/config/dhcp.\n"
+         "cat >>/etc/dnsmasq.conf <<'FARBOOT'\n" +
+         dnsmasq_lines(facts) + "FARBOOT\n/etc/init.d/dnsmasq restart\n";
+}
+
+std::string isc(const SnippetFacts& facts) {
+  std::string out =
+      "# Farboot: in dhcpd.conf, outside of any subnet; then restart isc-dhcp-server.\n"
+      "option farboot-arch code 93 = unsigned integer 16;\n"
+      "option farboot-ipxe code 175 = string;\n";
+  out += fmt::format(
+      "if exists farboot-ipxe or option user-class = \"iPXE\" {{\n"
+      "  next-server {};\n  filename \"{}\";\n}}",
+      facts.address.to_string(), script_url(facts));
+  for (const Machine& machine : machines_of(facts)) {
+    std::vector<std::string> is;
+    for (const unsigned arch : machine.archs)
+      is.push_back(fmt::format("option farboot-arch = {:02x}:{:02x}", arch >> 8, arch & 0xff));
+    out += fmt::format(" elsif {} {{\n  next-server {};\n", fmt::join(is, " or "),
+                       facts.address.to_string());
+    if (machine.http) out += "  option vendor-class-identifier \"HTTPClient\";\n";
+    out += fmt::format("  filename \"{}\";\n}}", file_of(machine, facts));
+  }
+  return out + "\n";
+}
+
+std::string kea(const SnippetFacts& facts) {
+  std::string out = fmt::format(
+      "// Farboot: in kea-dhcp4.conf, below \"Dhcp4\"; then restart kea-dhcp4-server.\n"
+      "\"client-classes\": [\n"
+      "  {{\"name\": \"farboot-ipxe\",\n"
+      "   \"test\": \"option[175].exists or option[77].hex == 'iPXE'\",\n"
+      "   \"next-server\": \"{}\",\n   \"boot-file-name\": \"{}\"}}",
+      facts.address.to_string(), script_url(facts));
+  for (const Machine& machine : machines_of(facts)) {
+    std::vector<std::string> is;
+    for (const unsigned arch : machine.archs)
+      is.push_back(fmt::format("option[93].hex == 0x{:04x}", arch));
+    out += fmt::format(
+        ",\n  {{\"name\": \"{}\",\n"
+        "   \"test\": \"not member('farboot-ipxe') and ({})\",\n"
+        "   \"next-server\": \"{}\",\n",
+        machine.name, fmt::join(is, " or "), facts.address.to_string());
+    if (machine.http)
+      out +=
+          "   \"option-data\": [{\"name\": \"vendor-class-identifier\", \"data\": "
+          "\"HTTPClient\"}],\n";
+    out += fmt::format("   \"boot-file-name\": \"{}\"}}", file_of(machine, facts));
+  }
+  return out + "\n]\n";
+}
+
+/// What a switch that knows one name for all machines needs besides.
+std::string one_name_for_all(const SnippetFacts& facts, std::string_view comment) {
+  std::string out;
+  out += fmt::format("{0} One file for every machine of the pool: here {1}.\n", comment,
+                     one_loader(facts));
+  if (!facts.bios.empty() && one_loader(facts) != facts.bios)
+    out += fmt::format("{} A pool of BIOS machines: {}.\n", comment, facts.bios);
+  if (!facts.uefi_arm64.empty() && one_loader(facts) != facts.uefi_arm64)
+    out += fmt::format("{} A pool of arm64 machines: {}.\n", comment, facts.uefi_arm64);
+  out += fmt::format(
+      "{0} iPXE is given that name again: import an iPXE whose own script chains\n"
+      "{0} {1}. No option 60 and no option 43 here.\n",
+      comment, script_url(facts));
+  return out;
+}
+
+std::string cisco(const SnippetFacts& facts) {
+  return fmt::format(
+      "! Farboot: Cisco IOS, in the pool of the machines' VLAN (the name LAN is yours).\n{}"
+      "ip dhcp pool LAN\n next-server {}\n bootfile {}\n",
+      one_name_for_all(facts, "!"), facts.address.to_string(), one_loader(facts));
+}
+
+std::string h3c(const SnippetFacts& facts) {
+  return fmt::format(
+      "# Farboot: H3C Comware 7, in the pool of the machines' VLAN (the name lan is yours).\n{}"
+      "dhcp server ip-pool lan\n next-server {}\n bootfile-name {}\n",
+      one_name_for_all(facts, "#"), facts.address.to_string(), one_loader(facts));
+}
+
+using Maker = std::string (*)(const SnippetFacts&);
+constexpr std::array<std::pair<std::string_view, Maker>, 6> kKinds{{{"dnsmasq", dnsmasq},
+                                                                    {"isc", isc},
+                                                                    {"kea", kea},
+                                                                    {"openwrt", openwrt},
+                                                                    {"cisco", cisco},
+                                                                    {"h3c", h3c}}};
+
+std::string loader_name(const dhcp::Policy& policy, unsigned arch, const dhcp::LoaderSet* loaders) {
+  for (const dhcp::LoaderRow& row : policy.loaders) {
+    if (row.arch != arch) continue;
+    for (const std::string& name : row.names)
+      if (loaders == nullptr || loaders->loader_exists(name)) return name;
+  }
+  return {};
+}
+
+}  // namespace
+
+SnippetFacts snippet_facts(Ipv4 address, const dhcp::Policy& policy,
+                           const dhcp::LoaderSet* loaders) {
+  return {.address = address,
+          .http_port = policy.http_port,
+          .script_path = policy.script_path,
+          .bios = loader_name(policy, 0, loaders),
+          .uefi_ia32 = loader_name(policy, 6, loaders),
+          .uefi_x64 = loader_name(policy, 7, loaders),
+          .uefi_arm64 = loader_name(policy, 11, loaders)};
+}
+
+const std::vector<std::string_view>& snippet_kinds() {
+  static const std::vector<std::string_view> kinds = [] {
+    std::vector<std::string_view> names;
+    for (const auto& [name, make] : kKinds) names.push_back(name);
+    return names;
+  }();
+  return kinds;
+}
+
+Result<std::string> snippet(std::string_view kind, const SnippetFacts& facts) {
+  for (const auto& [name, make] : kKinds)
+    if (name == kind) return make(facts);
+  return fail(Errc::not_found, "snippet {}: want one of {}", printable(kind, 40),
+              fmt::join(snippet_kinds(), ", "));
+}
+
+}  // namespace farboot::doctor
