@@ -44,11 +44,6 @@ struct BootDecision {
 
 BootDecision decide_boot(const BootQuestion& question);
 
-/// True for what may write to a disk: it needs an order or a person's choice.
-inline bool installs(EntryKind kind) {
-  return kind == EntryKind::install || kind == EntryKind::winpe;
-}
-
 /// True if a person who chooses an install in the menu should be asked again: the machine has been
 /// installed, or tried to be, from here before. An operator's own menu may have a timer too.
 bool needs_confirmation(const InstallState& install, const InstallLimits& limits);

@@ -8,7 +8,8 @@ namespace farboot {
 namespace {
 
 constexpr std::string_view kFirstLine = "#!ipxe\n";
-constexpr int kWaitsMax = 6;  ///< of about ten seconds
+constexpr int kWaitsMax = 6;                     ///< of about ten seconds
+constexpr std::string_view kOwnLocal = "LOCAL";  ///< label of the disk; no entry's name can be so
 
 bool is_drive(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
@@ -77,6 +78,29 @@ std::string chosen_lines(const ScriptFrame& frame, const BootEntry& entry) {
   }
   return out + fmt::format("chain --replace --autofree {}&entry={} || goto FAILED\n",
                            machine_url(frame), url_value(entry.name));
+}
+
+/// The disk: the operator's entry, or ours if the menu offers none.
+std::string_view disk_of(const MenuPage& page) {
+  for (const MenuPage::Line& line : page.lines)
+    if (line.entry != nullptr && line.entry->kind == EntryKind::local) return line.entry->name;
+  return kOwnLocal;
+}
+
+/// What the timer takes, or where the cursor stands. A timer installs only what `default` names: an
+/// entry that merely stands first, or takes the place of one that this machine is not shown, was
+/// chosen by nobody.
+std::string_view start_of(const MenuPage& page) {
+  const bool timer = page.timeout_ms > 0;
+  for (const MenuPage::Line& line : page.lines) {
+    if (line.entry == nullptr) continue;
+    const bool named = line.entry->name == page.default_entry;
+    if (!named && !page.default_entry.empty()) continue;
+    const bool may_install = !page.default_local && (named || !timer);
+    return may_install || !installs(line.entry->kind) ? std::string_view(line.entry->name)
+                                                      : disk_of(page);
+  }
+  return disk_of(page);
 }
 
 }  // namespace
@@ -204,31 +228,9 @@ std::string menu_script(const ScriptFrame& frame, const MenuPage& page) {
   const std::string title = script_line(page.title);
   out += fmt::format("menu {} || goto FAILED\n", title.empty() ? "Farboot" : title);
 
-  std::string start;  // what the timer takes, or where the cursor stands
-  std::string local;
-  for (const MenuPage::Line& line : page.lines) {
-    if (line.entry == nullptr) continue;
-    if (line.entry->kind == EntryKind::local && local.empty()) local = line.entry->name;
-    if (line.entry->name == page.default_entry) start = page.default_entry;
-  }
-  const auto first = std::find_if(page.lines.begin(), page.lines.end(),
-                                  [](const MenuPage::Line& line) { return line.entry != nullptr; });
-  if (start.empty() && first != page.lines.end()) start = first->entry->name;
-  std::string added;
-  const auto is_start = [&](const MenuPage::Line& line) {
-    return line.entry != nullptr && line.entry->name == start;
-  };
-  const auto chosen = std::find_if(page.lines.begin(), page.lines.end(), is_start);
-  const bool start_installs =
-      chosen != page.lines.end() &&
-      (chosen->entry->kind == EntryKind::install || chosen->entry->kind == EntryKind::winpe);
-  if (start.empty() || (page.default_local && start_installs)) {
-    if (local.empty()) added = "item LOCAL Boot from the local disk\n";
-    start = local.empty() ? "LOCAL" : local;
-  }
-
+  const std::string_view start = start_of(page);
   for (const MenuPage::Line& line : page.lines) out += menu_item(line);
-  out += added;
+  if (start == kOwnLocal) out += fmt::format("item {} Boot from the local disk\n", kOwnLocal);
   out += fmt::format("choose --default {} ", start);
   if (page.timeout_ms > 0) out += fmt::format("--timeout {} ", page.timeout_ms);
   out += "target && goto ${target} || goto CANCEL\n";
@@ -240,8 +242,8 @@ std::string menu_script(const ScriptFrame& frame, const MenuPage& page) {
                    ":CANCEL\n"
                    "prompt --key m --timeout 10000 Press M for the menu, or wait for the local "
                    "disk && goto MENU ||\n"
-                   ":LOCAL\n{}",
-                   local_lines(frame));
+                   ":{}\n{}",
+                   kOwnLocal, local_lines(frame));
 }
 
 std::string load_script(const ScriptFrame& frame, const LoadPlan& plan) {

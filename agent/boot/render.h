@@ -60,8 +60,8 @@ struct MenuPage {
   std::string title;  ///< rendered
   std::uint64_t release = 0;
   std::uint64_t timeout_ms = 0;  ///< 0: waits for ever
-  std::string default_entry;
-  std::string picture_url;  ///< empty: none
+  std::string default_entry;     ///< the only one that installs when the timer takes it
+  std::string picture_url;       ///< empty: none
   struct Line {
     const BootEntry* entry = nullptr;  ///< nullptr: a gap
     std::string text;

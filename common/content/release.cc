@@ -140,7 +140,7 @@ Menu read_menu(const json::Fields& fields) {
 
 void check_entry(const Release& release, const BootEntry& entry, const std::string& path,
                  json::Fault& fault) {
-  const bool needs_image = entry.kind == EntryKind::install || entry.kind == EntryKind::winpe;
+  const bool needs_image = installs(entry.kind);
   const bool bare = entry.kind == EntryKind::shell || entry.kind == EntryKind::local;
   if (needs_image && entry.image.empty())
     fault.set(path + ".image", "an entry of kind {} needs an image", kind_name(entry.kind));

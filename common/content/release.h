@@ -53,6 +53,11 @@ enum class EntryKind : std::uint8_t {
   local
 };
 
+/// True for what may write to a disk: it needs an order or a person's choice.
+constexpr bool installs(EntryKind kind) {
+  return kind == EntryKind::install || kind == EntryKind::winpe;
+}
+
 /// What a machine can be told to boot.
 struct BootEntry {
   std::string name;   ///< one word; the iPXE label

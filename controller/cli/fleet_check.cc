@@ -57,9 +57,7 @@ void check_image(FleetEntry& entry, const std::vector<KnownImage>& images, Findi
                              : or_list(did_you_mean(entry.entry.image, names), all, "images"));
 }
 
-bool needs_image(EntryKind kind) {
-  return kind == EntryKind::install || kind == EntryKind::tool || kind == EntryKind::winpe;
-}
+bool needs_image(EntryKind kind) { return installs(kind) || kind == EntryKind::tool; }
 
 void check_key(const FleetEntry& entry, std::map<std::string, Place>& keys_seen,
                Findings& findings) {
@@ -132,10 +130,36 @@ void check_host(const FleetDirectory& fleet, FleetHost& host, Findings& findings
   if (!host.install) return;
   if (spec.entry.empty())
     findings.error(host.install_place, "install: there is no entry to install", "add an entry");
-  else if (entry != nullptr && entry->kind_known && entry->entry.kind != EntryKind::install &&
-           entry->entry.kind != EntryKind::winpe)
+  else if (entry != nullptr && entry->kind_known && !installs(entry->entry.kind))
     findings.error(host.install_place,
                    fmt::format("install: entry {} installs nothing", spec.entry));
+}
+
+/// What unknown machines do when nobody presses a key.
+void check_timer(const FleetDirectory& fleet, Findings& findings) {
+  const FleetMenu& menu = fleet.menu;
+  const bool generated = menu.menu.template_name.empty();
+  if (menu.menu.timeout.count() == 0) return;
+  if (!menu.menu.default_entry.empty()) {
+    const FleetEntry& standard = *fleet.entry(menu.menu.default_entry);
+    if (standard.kind_known && installs(standard.entry.kind))
+      findings.warning(menu.default_entry,
+                       fmt::format("menu: every unknown machine installs {} after {} s",
+                                   menu.menu.default_entry, menu.menu.timeout.count()),
+                       "is that meant? `default: local` is the careful choice");
+    return;
+  }
+  for (const std::string& item : menu.menu.entries) {
+    if (is_gap(item)) continue;
+    const FleetEntry* first = fleet.entry(item);
+    if (generated && first != nullptr && first->kind_known && installs(first->entry.kind))
+      findings.warning(menu.timeout,
+                       fmt::format("menu: no default is named, and {} installs: after {} s unknown "
+                                   "machines boot their disk",
+                                   item, menu.menu.timeout.count()),
+                       "name the entry that the timer is to take: `default: local`");
+    return;
+  }
 }
 
 }  // namespace
@@ -201,12 +225,8 @@ void check_menu(const FleetDirectory& fleet, Findings& findings) {
   else if (!standard.empty() && !shown.contains(standard))
     findings.error(menu.default_entry, fmt::format("menu: default {} is not in the menu", standard),
                    "add it to entries");
-  else if (!standard.empty() && menu.menu.timeout.count() > 0 &&
-           fleet.entry(standard)->entry.kind == EntryKind::install)
-    findings.warning(menu.default_entry,
-                     fmt::format("menu: every unknown machine installs {} after {} s", standard,
-                                 menu.menu.timeout.count()),
-                     "is that meant? `default: local` is the careful choice");
+  else
+    check_timer(fleet, findings);
   if (!menu.menu.picture.empty() && !fleet.assets.contains(menu.menu.picture)) {
     const auto assets = keys(fleet.assets);
     findings.error(menu.picture,

@@ -36,7 +36,7 @@ struct FleetEntry {
 struct FleetMenu {
   Menu menu;
   bool entries_written = false;  ///< false: all entries, in the order of the file
-  Place place, title, default_entry, picture, template_name;
+  Place place, title, timeout, default_entry, picture, template_name;
   std::vector<Place> entries;  ///< of menu.entries
 };
 

@@ -87,7 +87,7 @@ FleetEntry read_entry(YamlReader& reader, const YamlMember& member) {
 FleetMenu read_menu(YamlReader& reader, const YamlMember& member) {
   FleetMenu out;
   out.place = reader.at(member.line);
-  out.title = out.default_entry = out.picture = out.template_name = out.place;
+  out.title = out.timeout = out.default_entry = out.picture = out.template_name = out.place;
   for (const YamlMember& field :
        reader.map(member.value, "menu",
                   {"title", "timeout", "default", "picture", "template", "entries"})) {
@@ -96,9 +96,11 @@ FleetMenu read_menu(YamlReader& reader, const YamlMember& member) {
       out.menu.title = reader.text(value, "title");
       out.title = reader.at(value);
     }
-    if (field.key == "timeout")
+    if (field.key == "timeout") {
       out.menu.timeout =
           Seconds(static_cast<std::int64_t>(reader.number(value, "timeout", kTimeoutSecondsMax)));
+      out.timeout = reader.at(value);
+    }
     if (field.key == "default") {
       out.menu.default_entry = reader.text(value, "default");
       out.default_entry = reader.at(value);

@@ -189,6 +189,8 @@ TEST_F(BootServiceTest, HidesEntriesOfOtherArchitectures) {
   arm.buildarch = "arm64";
   const std::string menu = script(arm);
   EXPECT_EQ(menu.find("item centos7"), std::string::npos);
+  EXPECT_NE(menu.find("choose --default local --timeout"), std::string::npos)
+      << "the default is hidden: nothing takes its place";
   EXPECT_NE(menu.find("item shell"), std::string::npos);
 }
 

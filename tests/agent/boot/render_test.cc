@@ -85,6 +85,39 @@ TEST(MenuScript, GivesItsTimerTheDiskOnceTheMachineWasInstalled) {
   EXPECT_NE(menu_script(bios(), page).find("choose --default LOCAL "), std::string::npos);
 }
 
+std::string start_of(const MenuPage& page) {
+  const std::string script = menu_script(bios(), page);
+  const std::size_t at = script.find("choose --default ") + 17;
+  return script.substr(at, script.find(' ', at) - at);
+}
+
+TEST(MenuScript, LetsItsTimerInstallOnlyWhatDefaultNames) {
+  Entries entries;
+  MenuPage page = entries.page();
+  EXPECT_EQ(start_of(page), "centos7") << "named and shown";
+  page.default_entry.clear();
+  EXPECT_EQ(start_of(page), "local") << "nobody named the first one";
+  page.default_entry = "ubuntu-arm";
+  EXPECT_EQ(start_of(page), "local") << "named, but not for this machine";
+  entries.centos7.kind = EntryKind::winpe;
+  EXPECT_EQ(start_of(page), "local") << "Windows' set-up writes to disks too";
+  page.default_entry = "centos7";
+  EXPECT_EQ(start_of(page), "centos7");
+  page.default_entry.clear();
+  page.lines.erase(page.lines.begin());
+  EXPECT_EQ(start_of(page), "memtest") << "installs nothing";
+  page.default_entry = "centos7";
+  EXPECT_EQ(start_of(page), "local") << "what was meant is not here: no other in its place";
+}
+
+TEST(MenuScript, PutsTheCursorFirstWhereNoTimerRuns) {
+  const Entries entries;
+  MenuPage page = entries.page();
+  page.timeout_ms = 0;
+  page.default_entry.clear();
+  EXPECT_EQ(start_of(page), "centos7");
+}
+
 TEST(MenuScript, WaitsForEverWithoutTimeout) {
   const Entries entries;
   MenuPage page = entries.page();

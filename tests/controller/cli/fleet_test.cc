@@ -99,6 +99,33 @@ TEST(FleetDirectory, FillsInTheOnlyTag) {
   EXPECT_EQ(fleet.menu.menu.entries, std::vector<std::string>{"c7"}) << "all, if none are named";
 }
 
+/// What is said of a fleet.yaml, errors and warnings.
+std::string said_of(const std::string& fleet_yaml) {
+  TempFolder folder;
+  std::ofstream(folder / "fleet.yaml") << fleet_yaml;
+  Findings findings;
+  FleetDirectory fleet = read_fleet(folder.path(), findings);
+  check_fleet(fleet, kImages, findings);
+  return said(findings);
+}
+
+TEST(FleetDirectory, WarnsOfATimerThatInstalls) {
+  const std::string entries = "entries: {a: {image: centos7@1708}, b: {kind: local}}\n";
+  EXPECT_EQ(said_of("menu: {timeout: 10, default: b}\n" + entries), "");
+  EXPECT_EQ(said_of("menu: {default: a}\n" + entries), "");
+  EXPECT_EQ(said_of("menu:\n  timeout: 10\n  default: a\n" + entries),
+            "fleet.yaml:3: warning: menu: every unknown machine installs a after 10 s\n"
+            "    is that meant? `default: local` is the careful choice\n");
+  EXPECT_THAT(said_of("menu: {timeout: 10, default: a}\n"
+                      "entries: {a: {kind: winpe, image: centos7@1708}, b: {kind: local}}\n"),
+              HasSubstr("installs a after 10 s"));
+  EXPECT_EQ(said_of("menu:\n  timeout: 10\n  entries: [\"- One\", a, b]\n" + entries),
+            "fleet.yaml:2: warning: menu: no default is named, and a installs: after 10 s unknown "
+            "machines boot their disk\n"
+            "    name the entry that the timer is to take: `default: local`\n");
+  EXPECT_EQ(said_of("menu: {timeout: 10, entries: [b, a]}\n" + entries), "");
+}
+
 TEST(FleetDirectory, SaysWhatIsNoFleetDirectory) {
   TempFolder folder;
   Findings empty, nowhere;
