@@ -33,6 +33,14 @@ std::string_view kickstart_text(const Release& release, const BootEntry& entry) 
   return found == release.kickstarts.end() ? std::string_view() : found->second;
 }
 
+/// True if the installer fetches its packages from the tree one by one, or its second stage: what
+/// it came to can be seen by that.
+bool is_seen(const Image& image, std::uint32_t packages) {
+  const std::string& family = image.facts.family;
+  if (family == "redhat") return packages > 0 || !image.facts.stage2.empty();
+  return family == "debian" && packages > 0;
+}
+
 bool mentions(std::string_view text, std::string_view name) {
   auto tags = template_tags(text);
   return tags && std::any_of(tags->begin(), tags->end(), [&](const TemplateTag& tag) {
@@ -79,12 +87,15 @@ AttemptTraits traits_of(const Release& release, const BootEntry& entry, const Ma
   AttemptTraits traits;
   traits.has_kickstart = !entry.kickstart.empty();
   const Release part = release_part(release, entry.name);
-  traits.reports = mentions(kickstart_text(part, entry), "event.url");
+  traits.reports =
+      mentions(kickstart_text(part, entry), "event.url") || mentions(entry.args, "event.url");
   for (const auto& [name, text] : part.snippets) traits.reports |= mentions(text, "event.url");
   if (tree != nullptr)
     traits.packages_total = static_cast<std::uint32_t>(
         std::count_if(tree->files.begin(), tree->files.end(),
                       [](const FileEntry& file) { return is_package(file.path); }));
+  const Image* image = release.image(entry.image);
+  traits.unseen = image == nullptr || !is_seen(*image, traits.packages_total);
   return traits;
 }
 
@@ -105,6 +116,7 @@ std::string encode_attempt(const Attempt& attempt) {
                        {"has_kickstart", attempt.traits.has_kickstart},
                        {"reports", attempt.traits.reports},
                        {"packages_total", attempt.traits.packages_total},
+                       {"unseen", attempt.traits.unseen},
                        {"site", attempt.site.name},
                        {"site_variables", attempt.site.variables},
                        {"host", attempt.host.name},
@@ -140,6 +152,7 @@ Result<Attempt> decode_attempt(std::string_view text) {
   attempt.traits.reports = json_read::flag(json, "reports");
   attempt.traits.packages_total =
       static_cast<std::uint32_t>(json_read::number(json, "packages_total"));
+  attempt.traits.unseen = json_read::flag(json, "unseen");
   attempt.site = {json_read::text(json, "site"), json_read::pairs(json, "site_variables")};
   attempt.host.name = json_read::text(json, "host");
   attempt.host.variables = json_read::pairs(json, "host_variables");

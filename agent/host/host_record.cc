@@ -44,6 +44,7 @@ json_read::Json to_json(const InstallState& state) {
           {"has_kickstart", state.traits.has_kickstart},
           {"reports", state.traits.reports},
           {"packages_total", state.traits.packages_total},
+          {"unseen", state.traits.unseen},
           {"boots", state.boots},
           {"kernel", state.kernel},
           {"initrd", state.initrd},
@@ -76,6 +77,7 @@ Result<InstallState> state_from(const json_read::Json& json) {
   state.traits.has_kickstart = json_read::flag(json, "has_kickstart");
   state.traits.reports = json_read::flag(json, "reports");
   state.traits.packages_total = small("packages_total");
+  state.traits.unseen = json_read::flag(json, "unseen");
   state.boots = small("boots");
   state.kernel = json_read::flag(json, "kernel");
   state.initrd = json_read::flag(json, "initrd");

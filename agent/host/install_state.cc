@@ -144,12 +144,18 @@ void end_on_return(InstallState& state) {
   if (!state.touched) {
     end_attempt(state, InstallPhase::failed,
                 fmt::format("never got as far as its disk in {} boots", state.boots));
-  } else if (!state.traits.reports && went_through) {
+  } else if (state.traits.reports) {
+    end_attempt(state, InstallPhase::failed, "came back before it reported");
+  } else if (went_through) {
     end_attempt(
         state, InstallPhase::done,
         fmt::format("came back after {} packages; its kickstart does not report", state.packages));
+  } else if (state.traits.unseen) {
+    // Not known is not failed: whoever counts failures would count every install of this kind.
+    end_attempt(state, InstallPhase::done, "came back; nothing told how it went");
   } else {
-    end_attempt(state, InstallPhase::failed, "came back before it reported");
+    end_attempt(state, InstallPhase::failed,
+                "came back without a package; its kickstart does not report");
   }
 }
 

@@ -41,6 +41,9 @@ struct AttemptTraits {
   bool has_kickstart = false;
   bool reports = false;              ///< its kickstart holds the URL that reports the outcome
   std::uint32_t packages_total = 0;  ///< in the tree; 0: it has none
+  /// Nothing that its installer fetches here tells whether it went through (Windows, Ubuntu's ISO,
+  /// Debian's netboot image).
+  bool unseen = false;
   bool operator==(const AttemptTraits&) const = default;
 };
 
@@ -113,7 +116,8 @@ void begin_attempt(InstallState& state, const AttemptTraits& traits, bool by_men
 /// The same attempt's script goes out once more. Requires boot_answer() == again.
 void boot_again(InstallState& state);
 /// Ends the attempt of a machine that came back (BootAnswer::came_back, or one whose next install
-/// begins): done if it reported so or everything went through and its kickstart cannot report.
+/// begins): done if its kickstart cannot report, and what was fetched says that it went through or
+/// cannot say anything (AttemptTraits::unseen); else failed.
 void end_on_return(InstallState& state);
 
 /// These four are harmless when no attempt is under way. True if the phase changed.

@@ -86,6 +86,20 @@ TEST(InstallState, BelievesPackagesWhereTheKickstartCannotReport) {
   EXPECT_EQ(state.detail, "came back after 7 packages; its kickstart does not report");
 }
 
+TEST(InstallState, CallsNoInstallFailedThatNobodyCanSee) {
+  InstallState state =
+      started({.has_kickstart = false, .reports = false, .packages_total = 0, .unseen = true});
+  note_fetched(state, FetchedPart::initrd);
+  InstallState never_loaded = state;
+  never_loaded.touched = false;
+  end_on_return(state);
+  EXPECT_EQ(state.phase, InstallPhase::done);
+  EXPECT_EQ(state.detail, "came back; nothing told how it went");
+  EXPECT_TRUE(report_failed(state, "it did not")) << "the machine knows better";
+  end_on_return(never_loaded);
+  EXPECT_EQ(never_loaded.phase, InstallPhase::failed) << "that much is known";
+}
+
 TEST(InstallState, CountsAnEntryWithoutKickstartFromItsInitrd) {
   InstallState state = started(kByHand);
   note_fetched(state, FetchedPart::kernel);
