@@ -1,9 +1,42 @@
 #include "agent/boot/decide.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 namespace farboot {
 namespace {
+
+/// An image's architecture in the kernel's words and those of Debian and Fedora, and iPXE's word
+/// for each build under which it starts. None: iPXE is not built for it (POWER, s390x).
+struct Arch {
+  std::string_view image;
+  std::array<std::string_view, 2> runs_on;
+};
+constexpr std::array<Arch, 21> kArchs{{
+    {"x86_64", {"x86_64", "i386"}},
+    {"amd64", {"x86_64", "i386"}},
+    {"i386", {"i386", "x86_64"}},
+    {"i486", {"i386", "x86_64"}},
+    {"i586", {"i386", "x86_64"}},
+    {"i686", {"i386", "x86_64"}},
+    {"aarch64", {"arm64", ""}},
+    {"arm64", {"arm64", ""}},
+    {"armhf", {"arm32", ""}},
+    {"armhfp", {"arm32", ""}},
+    {"armv7l", {"arm32", ""}},
+    {"armv7hl", {"arm32", ""}},
+    {"armel", {"arm32", ""}},
+    {"riscv64", {"riscv64", ""}},
+    {"loongarch64", {"loong64", ""}},
+    {"loong64", {"loong64", ""}},
+    {"ppc64le", {"", ""}},
+    {"ppc64el", {"", ""}},
+    {"ppc64", {"", ""}},
+    {"s390x", {"", ""}},
+    {"ia64", {"", ""}},
+}};
 
 BootDecision wait(std::string why, bool patient) {
   return {.kind = BootKind::wait, .patient = patient, .why = std::move(why)};
@@ -106,11 +139,11 @@ bool needs_confirmation(const InstallState& install, const InstallLimits& limits
 
 bool runs_on(std::string_view image_arch, std::string_view buildarch) {
   if (image_arch.empty() || buildarch.empty()) return true;
-  const bool image_arm = image_arch == "aarch64" || image_arch == "arm64";
-  const bool image_arm32 = image_arch.starts_with("armv7") || image_arch == "armhf";
-  if (buildarch == "arm64") return image_arm;
-  if (buildarch == "arm32") return image_arm32;
-  return !image_arm && !image_arm32;
+  const auto row = std::find_if(kArchs.begin(), kArchs.end(),
+                                [&](const Arch& each) { return each.image == image_arch; });
+  // A word that no distribution we know of uses: no harm where the buildarch is the same.
+  if (row == kArchs.end()) return image_arch == buildarch;
+  return std::find(row->runs_on.begin(), row->runs_on.end(), buildarch) != row->runs_on.end();
 }
 
 }  // namespace farboot

@@ -1,7 +1,6 @@
 #include "agent/boot/machine.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@ namespace farboot {
 namespace {
 
 constexpr std::size_t kFactCharsMax = 128;
+constexpr std::size_t kArchCharsMax = 16;
 
 bool is_word_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -36,6 +36,12 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
+bool is_arch_word(std::string_view text) {
+  return text.size() <= kArchCharsMax && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
 std::string encoded(std::string_view text, std::string_view kept) {
   std::string out;
   for (const char c : text) {
@@ -55,9 +61,8 @@ MachineFacts cleaned(MachineFacts facts) {
   if (!is_uuid(facts.uuid)) facts.uuid.clear();
   for (std::string* text : {&facts.serial, &facts.manufacturer, &facts.product, &facts.asset})
     *text = cut(*text);
-  constexpr std::array<std::string_view, 4> kArchs{"i386", "x86_64", "arm64", "arm32"};
-  if (std::find(kArchs.begin(), kArchs.end(), facts.buildarch) == kArchs.end())
-    facts.buildarch.clear();
+  // One that nobody here has heard of is kept: what is not known to run on it is not offered.
+  if (!is_arch_word(facts.buildarch)) facts.buildarch.clear();
   if (facts.platform != "pcbios" && facts.platform != "efi") facts.platform.clear();
   return facts;
 }

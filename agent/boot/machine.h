@@ -15,7 +15,7 @@ struct MachineFacts {
   std::string manufacturer;
   std::string product;
   std::string asset;
-  std::string buildarch;  ///< i386, x86_64, arm64
+  std::string buildarch;  ///< i386, x86_64, arm64, …: iPXE's word
   std::string platform;   ///< pcbios, efi
   std::string client;     ///< address the request came from, without port
 };
@@ -36,7 +36,7 @@ struct MachineEvent {
   std::string detail;  ///< free text, bounded
 };
 
-/// The facts with everything cut to size: a UUID that is none and words that are not known become
+/// The facts with everything cut to size: a UUID that is none and what cannot be a word become
 /// empty, control bytes and bytes that are no ASCII go.
 MachineFacts cleaned(MachineFacts facts);
 

@@ -137,6 +137,27 @@ TEST_F(DecideBoot, ShowsTheMenuAgainAfterAnInstallByHand) {
   EXPECT_TRUE(decide().default_local);
 }
 
+TEST(RunsOn, IsATableOfArchitectures) {
+  const auto builds_for = [](std::string_view image) {
+    std::string out;
+    for (const char* build : {"i386", "x86_64", "arm32", "arm64", "loong64", "riscv64", "sparc"})
+      if (runs_on(image, build)) out += std::string(out.empty() ? "" : " ") + build;
+    return out;
+  };
+  EXPECT_EQ(builds_for(""), "i386 x86_64 arm32 arm64 loong64 riscv64 sparc");
+  for (const char* image : {"x86_64", "amd64", "i386", "i686"})
+    EXPECT_EQ(builds_for(image), "i386 x86_64") << image;
+  for (const char* image : {"aarch64", "arm64"}) EXPECT_EQ(builds_for(image), "arm64") << image;
+  for (const char* image : {"armhf", "armhfp", "armv7l"})
+    EXPECT_EQ(builds_for(image), "arm32") << image;
+  EXPECT_EQ(builds_for("riscv64"), "riscv64");
+  EXPECT_EQ(builds_for("loongarch64"), "loong64");
+  for (const char* image : {"ppc64le", "ppc64el", "s390x", "ia64"})
+    EXPECT_EQ(builds_for(image), "") << image << ": no iPXE is built for it";
+  EXPECT_EQ(builds_for("sparc"), "sparc");
+  EXPECT_TRUE(runs_on("s390x", "")) << "a machine that does not say what it is";
+}
+
 TEST(NeedsConfirmation, WhereADiskMayHoldAnInstallAlready) {
   const InstallLimits limits;
   InstallState install;

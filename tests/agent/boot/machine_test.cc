@@ -10,7 +10,7 @@ TEST(Cleaned, KeepsOnlyWhatAFactCanBe) {
                      .uuid = "4C4C4544-0051-3510-8052-B4C04F4D4E31",
                      .serial = " ABC 1/+\n\x80\x01 ",
                      .manufacturer = std::string(1000, 'x'),
-                     .buildarch = "sparc",
+                     .buildarch = "x86||64",
                      .platform = "efi\nshell"};
   const MachineFacts clean = cleaned(facts);
   EXPECT_EQ(clean.uuid, "4c4c4544-0051-3510-8052-b4c04f4d4e31");
@@ -18,6 +18,10 @@ TEST(Cleaned, KeepsOnlyWhatAFactCanBe) {
   EXPECT_EQ(clean.manufacturer.size(), 128u);
   EXPECT_EQ(clean.buildarch, "");
   EXPECT_EQ(clean.platform, "");
+  facts.buildarch = "riscv64";
+  EXPECT_EQ(cleaned(facts).buildarch, "riscv64") << "known or not: it is no x86";
+  facts.buildarch = "a_word_of_over_16";
+  EXPECT_EQ(cleaned(facts).buildarch, "");
   facts.uuid = "4c4c4544-0051-3510-8052-b4c04f4d4e3$";
   EXPECT_EQ(cleaned(facts).uuid, "");
 }
