@@ -44,24 +44,27 @@ void BootService::warn_render(std::string_view what, const Error& error) const {
 }
 
 std::string BootService::first_script(std::string_view server) const {
-  return farboot::first_script(server);
+  const auto snapshot = catalog_.active();
+  return farboot::first_script(server, local_boot({}, snapshot ? &snapshot->release : nullptr));
+}
+
+LocalBoot BootService::local_boot(const Variables& host, const Release* release) const {
+  const Variables fleet = release == nullptr ? Variables() : release->variables;
+  const SiteFacts site = hosts_.site();
+  for (const Variables* variables : {&host, &site.variables, &fleet}) {
+    const auto found = variables->find("local_boot");
+    if (found == variables->end()) continue;
+    auto local = parse_local_boot(found->second);
+    if (local) return *local;
+    warn_render("local_boot", local.error());
+    break;
+  }
+  return {};
 }
 
 ScriptFrame BootService::frame(const Visit& visit, const HostView& view,
                                const Release* release) const {
-  ScriptFrame frame{visit.server, visit.facts, {}};
-  const Variables fleet = release == nullptr ? Variables() : release->variables;
-  const SiteFacts site = hosts_.site();
-  for (const Variables* variables : {&view.spec.variables, &site.variables, &fleet}) {
-    const auto found = variables->find("local_boot");
-    if (found == variables->end()) continue;
-    if (auto local = parse_local_boot(found->second))
-      frame.local = *local;
-    else
-      warn_render("local_boot", local.error());
-    break;
-  }
-  return frame;
+  return {visit.server, visit.facts, local_boot(view.spec.variables, release)};
 }
 
 BootDecision BootService::decide(const Visit& visit, const HostView& view,

@@ -44,7 +44,8 @@ class BootService {
   BootService(Catalog& catalog, HostBook& hosts, const Clock& clock)
       : catalog_(catalog), hosts_(hosts), clock_(clock) {}
 
-  /// GET /boot.ipxe: learns the machine's facts and chains /boot/<mac>.ipxe with them. Static text.
+  /// GET /boot.ipxe: learns the machine's facts and chains /boot/<mac>.ipxe with them. The same for
+  /// every machine of the site.
   std::string first_script(std::string_view server) const;
 
   /// GET /boot/<mac>.ipxe: menu, entry or local disk. Always a runnable script: also when nothing
@@ -90,6 +91,7 @@ class BootService {
   HostBook::Kickstart kickstart_of(const Visit& visit, const Release& release,
                                    const std::string& entry) const;
 
+  LocalBoot local_boot(const Variables& host, const Release* release) const;
   void warn_render(std::string_view what, const Error& error) const;
   ScriptFrame frame(const Visit& visit, const HostView& view, const Release* release) const;
   BootDecision decide(const Visit& visit, const HostView& view, const Release* release) const;

@@ -154,7 +154,7 @@ std::string machine_url(const ScriptFrame& frame) {
   return url;
 }
 
-std::string first_script(std::string_view server) {
+std::string first_script(std::string_view server, const LocalBoot& local) {
   const std::string url = fmt::format(
       "{}/boot/${{mac:hexhyp}}.ipxe?uuid=${{uuid}}&serial=${{serial:uristring}}"
       "&buildarch=${{buildarch}}&platform=${{platform}}&manufacturer=${{manufacturer:uristring}}"
@@ -168,7 +168,7 @@ std::string first_script(std::string_view server) {
       "prompt --key s --timeout 10000 Press S for a shell, or wait for the local disk "
       "&& shell ||\n"
       "{}",
-      kFirstLine, ask_lines(url), local_lines({}));
+      kFirstLine, ask_lines(url), local_lines({.server = {}, .facts = {}, .local = local}));
 }
 
 std::string local_script(const ScriptFrame& frame, std::string_view why) {

@@ -41,8 +41,8 @@ struct ScriptFrame {
 /// URL at which the machine asks again, with its facts; always has a query.
 std::string machine_url(const ScriptFrame& frame);
 
-/// /boot.ipxe: finds out who the machine is and asks what to boot.
-std::string first_script(std::string_view server);
+/// /boot.ipxe: finds out who the machine is and asks what to boot. `local`: if nobody answers.
+std::string first_script(std::string_view server, const LocalBoot& local);
 
 std::string local_script(const ScriptFrame& frame, std::string_view why);
 /// Asks `url` again after a few seconds; a person may leave for the disk. Not `patient`: gives up

@@ -200,6 +200,7 @@ TEST_F(BootServiceTest, BootsTheDiskAsSiteAndHostChoose) {
   desired.variables["local_boot"] = "exit";
   ASSERT_TRUE(bench->run(bench->book->apply(desired)));
   EXPECT_TRUE(script().ends_with("\nexit\n"));
+  EXPECT_TRUE(boot->first_script(kServer).ends_with("\nexit\n")) << "if nobody answers";
   desired.hosts[0].variables["local_boot"] = "sanboot 0x81";
   ASSERT_TRUE(bench->run(bench->book->apply(desired)));
   EXPECT_TRUE(script().ends_with("--drive 0x81 || exit\n"));

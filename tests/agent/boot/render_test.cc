@@ -55,7 +55,14 @@ struct Entries {
 };
 
 TEST(FirstScript, IsTheGoldenOne) {
-  expect_golden("ipxe/first.ipxe", first_script("http://10.4.0.2"));
+  expect_golden("ipxe/first.ipxe", first_script("http://10.4.0.2", {}));
+}
+
+TEST(FirstScript, BootsTheDiskInTheSitesWayIfNobodyAnswers) {
+  const std::string script =
+      first_script("http://10.4.0.2", parse_local_boot("sanboot 0x81").value());
+  EXPECT_TRUE(script.ends_with("&& shell ||\nsanboot --no-describe --drive 0x81 || exit\n"))
+      << script;
 }
 
 TEST(MenuScript, IsTheGoldenOne) {
