@@ -191,7 +191,7 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
   if (!confirmed && needs_confirmation(view.install, hosts_.limits()))
     co_return confirm_script(here, *entry, again);
   BootDecision decision{.kind = BootKind::entry, .entry = name};
-  decision.repeats = boot_answer(view.install, hosts_.limits()) == BootAnswer::again &&
+  decision.repeats = install_answer(view.install, hosts_.limits()) == InstallAnswer::again &&
                      view.attempt && view.attempt->entry == name &&
                      view.attempt->release == snapshot->digest;
   const auto whose = view.known ? HostBook::Whose::named : HostBook::Whose::stranger;

@@ -105,22 +105,22 @@ std::string_view to_string(BootKind kind) {
 
 BootDecision decide_boot(const BootQuestion& q) {
   const bool has_entry = q.host != nullptr && !q.host->entry.empty();
-  const BootAnswer answer = boot_answer(q.install, q.limits);
+  const InstallAnswer answer = install_answer(q.install, q.limits);
   if (q.elsewhere) {
     BootDecision decision = local("another agent of the site is to install it");
-    decision.ends = answer == BootAnswer::came_back;
+    decision.ends = answer == InstallAnswer::came_back;
     return decision;
   }
   switch (answer) {
-    case BootAnswer::start: return has_entry ? ordered(q) : menu(q);
-    case BootAnswer::again:
+    case InstallAnswer::start: return has_entry ? ordered(q) : menu(q);
+    case InstallAnswer::again:
       // A machine that chose from the menu is there with a person: they may choose anew.
       if (q.install.by_menu || q.attempt_entry.empty()) break;
       return {.kind = BootKind::entry,
               .entry = std::string(q.attempt_entry),
               .repeats = true,
               .why = "its install has not reached the disk"};
-    case BootAnswer::came_back: {
+    case InstallAnswer::came_back: {
       const bool person_there = !has_entry && !q.install.traits.has_kickstart;
       BootDecision decision = person_there || !q.install.touched
                                   ? has_entry ? assigned(q) : menu(q)
@@ -128,7 +128,7 @@ BootDecision decide_boot(const BootQuestion& q) {
       decision.ends = true;
       return decision;
     }
-    case BootAnswer::nothing: break;
+    case InstallAnswer::nothing: break;
   }
   return has_entry ? assigned(q) : menu(q);
 }

@@ -210,8 +210,8 @@ HostView HostBook::view(const Entry& entry) const {
 bool HostBook::elsewhere(const HostRecord& record) const {
   if (!orders_elsewhere_ || !record.wanted) return false;
   if (record.spec.install_order <= record.install.used) return false;
-  const BootAnswer answer = boot_answer(record.install, settings_.install);
-  return answer != BootAnswer::start && answer != BootAnswer::again;
+  const InstallAnswer answer = install_answer(record.install, settings_.install);
+  return answer != InstallAnswer::start && answer != InstallAnswer::again;
 }
 
 HostView HostBook::look(const MachineId& machine) const {

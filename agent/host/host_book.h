@@ -98,7 +98,8 @@ class HostBook {
   /// take half of the site's installs at most, and never one from a host that was ordered.
   bool has_room(Whose whose) const;
 
-  /// The machine came back: its attempt is over (BootAnswer::came_back). Durable when it returns.
+  /// The machine came back: its attempt is over (InstallAnswer::came_back). Durable when it
+  /// returns.
   Task<Result<void>> came_back(MachineId machine);
 
   enum class Kickstart {
@@ -120,7 +121,7 @@ class HostBook {
   /// Errors: conflict (neither ordered nor chosen, or another agent's), not_found (no such entry),
   /// exhausted, unavailable (could not be written).
   Task<Result<std::shared_ptr<const Attempt>>> begin(Begin order);
-  /// The attempt under way once more (BootAnswer::again), counted durably. Errors: conflict.
+  /// The attempt under way once more (InstallAnswer::again), counted durably. Errors: conflict.
   Task<Result<std::shared_ptr<const Attempt>>> again(MachineId machine, std::string client);
 
   /// The attempt under way that `token` names, with its host; nullptr attempt: unknown, ended or

@@ -71,8 +71,9 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::begin(Begin order) {
   const std::shared_ptr<const Attempt> attempt = *made;
   Transaction writes;
   Entry* entry = find(order.machine);
-  const bool ordered = entry != nullptr &&
-                       boot_answer(entry->record.install, settings_.install) == BootAnswer::start;
+  const bool ordered =
+      entry != nullptr &&
+      install_answer(entry->record.install, settings_.install) == InstallAnswer::start;
   if (!order.by_menu && !ordered)
     co_return fail(Errc::conflict, "machine {}: no install was ordered", attempt->mac);
   if (entry != nullptr && elsewhere(entry->record))
@@ -132,7 +133,7 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::again(MachineId machine,
                                                              std::string client) {
   Entry* entry = find(machine);
   if (entry == nullptr || !entry->attempt ||
-      boot_answer(entry->record.install, settings_.install) != BootAnswer::again)
+      install_answer(entry->record.install, settings_.install) != InstallAnswer::again)
     co_return fail(Errc::conflict, "machine {}: has no attempt to repeat", printable(machine.mac));
   const std::shared_ptr<const Attempt> attempt = entry->attempt;
   Transaction writes;
@@ -153,7 +154,7 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::again(MachineId machine,
 Task<Result<void>> HostBook::came_back(MachineId machine) {
   Entry* entry = find(machine);
   if (entry == nullptr ||
-      boot_answer(entry->record.install, settings_.install) != BootAnswer::came_back)
+      install_answer(entry->record.install, settings_.install) != InstallAnswer::came_back)
     co_return kFine;
   Transaction writes;
   const InstallPhase before = entry->record.install.phase;

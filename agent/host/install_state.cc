@@ -109,11 +109,11 @@ void disarm(InstallState& state) {
   if (state.phase == InstallPhase::armed) state.phase = InstallPhase::idle;
 }
 
-BootAnswer boot_answer(const InstallState& state, const InstallLimits& limits) {
-  if (state.phase == InstallPhase::armed || state.ordered) return BootAnswer::start;
-  if (!state.under_way()) return BootAnswer::nothing;
+InstallAnswer install_answer(const InstallState& state, const InstallLimits& limits) {
+  if (state.phase == InstallPhase::armed || state.ordered) return InstallAnswer::start;
+  if (!state.under_way()) return InstallAnswer::nothing;
   const bool may_try = !state.touched && state.boots < limits.boots_max;
-  return may_try ? BootAnswer::again : BootAnswer::came_back;
+  return may_try ? InstallAnswer::again : InstallAnswer::came_back;
 }
 
 void begin_attempt(InstallState& state, const AttemptTraits& traits, bool by_menu) {

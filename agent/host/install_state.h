@@ -101,23 +101,23 @@ bool rearm(InstallState& state);
 /// The order, if any, is withdrawn; an attempt under way goes on.
 void disarm(InstallState& state);
 
-enum class BootAnswer : std::uint8_t {
+enum class InstallAnswer : std::uint8_t {
   nothing,   ///< nothing to do: its disk, or the menu if nobody assigned it anything
   start,     ///< ordered: begin an attempt
   again,     ///< back with its disk untouched: the same attempt once more
   came_back  ///< back after it may have touched the disk, or too often: the attempt is over
 };
 /// The machine asks what to boot. Looks only.
-BootAnswer boot_answer(const InstallState& state, const InstallLimits& limits);
+InstallAnswer install_answer(const InstallState& state, const InstallLimits& limits);
 
 /// Begins an attempt: for an armed machine, or because a person chose it (`by_menu`). One still
 /// under way is over first.
 void begin_attempt(InstallState& state, const AttemptTraits& traits, bool by_menu);
-/// The same attempt's script goes out once more. Requires boot_answer() == again.
+/// The same attempt's script goes out once more. Requires install_answer() == again.
 void boot_again(InstallState& state);
-/// Ends the attempt of a machine that came back (BootAnswer::came_back, or one whose next install
-/// begins): done if its kickstart cannot report, and what was fetched says that it went through or
-/// cannot say anything (AttemptTraits::unseen); else failed.
+/// Ends the attempt of a machine that came back (InstallAnswer::came_back, or one whose next
+/// install begins): done if its kickstart cannot report, and what was fetched says that it went
+/// through or cannot say anything (AttemptTraits::unseen); else failed.
 void end_on_return(InstallState& state);
 
 /// These four are harmless when no attempt is under way. True if the phase changed.

@@ -20,7 +20,9 @@ class HostOrdersTest : public HostBookTest {
     ASSERT_TRUE(bench->run(book().apply(desired, "pi1")));
     ASSERT_TRUE(other->run(other->book->apply(desired, "pi2")));
   }
-  BootAnswer answer(const HostView& view) { return boot_answer(view.install, book().limits()); }
+  InstallAnswer answer(const HostView& view) {
+    return install_answer(view.install, book().limits());
+  }
   HostView look() { return book().look(kWeb1); }
   HostView look_other() { return other->book->look(kWeb1); }
   Result<std::shared_ptr<const Attempt>> begin_other(bool by_menu) {
@@ -39,9 +41,9 @@ class HostOrdersTest : public HostBookTest {
 
 TEST_F(HostOrdersTest, AreCarriedOutByTheirOwnerAlone) {
   apply(web1(), "pi1");
-  EXPECT_EQ(answer(look()), BootAnswer::start);
+  EXPECT_EQ(answer(look()), InstallAnswer::start);
   EXPECT_FALSE(look().elsewhere);
-  EXPECT_EQ(answer(look_other()), BootAnswer::nothing);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::nothing);
   EXPECT_TRUE(look_other().elsewhere);
   install();
   // The line is cut: the other has not heard of it.
@@ -52,7 +54,7 @@ TEST_F(HostOrdersTest, AreCarriedOutByTheirOwnerAlone) {
   done.install_done = 1;
   apply(done, "pi1");
   EXPECT_FALSE(look_other().elsewhere);
-  EXPECT_EQ(answer(look_other()), BootAnswer::nothing);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::nothing);
 }
 
 TEST_F(HostOrdersTest, ThatAreUsedUpArmNobodyWhenTheOwnerChanges) {
@@ -61,25 +63,25 @@ TEST_F(HostOrdersTest, ThatAreUsedUpArmNobodyWhenTheOwnerChanges) {
   HostSpec done = web1();
   done.install_done = 1;
   apply(done, "pi2");
-  EXPECT_EQ(answer(look_other()), BootAnswer::nothing);
-  EXPECT_EQ(answer(look()), BootAnswer::nothing);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::nothing);
+  EXPECT_EQ(answer(look()), InstallAnswer::nothing);
   HostSpec again = web1(2);
   again.install_done = 1;
   apply(again, "pi2");
-  EXPECT_EQ(answer(look_other()), BootAnswer::start);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::start);
   EXPECT_TRUE(look().elsewhere);
   apply(again, "pi1");
-  EXPECT_EQ(answer(look()), BootAnswer::start) << "nobody had begun it";
-  EXPECT_EQ(answer(look_other()), BootAnswer::nothing);
+  EXPECT_EQ(answer(look()), InstallAnswer::start) << "nobody had begun it";
+  EXPECT_EQ(answer(look_other()), InstallAnswer::nothing);
 }
 
 TEST_F(HostOrdersTest, AreEverybodysWhereTheControllerNamesNobody) {
   apply(web1(), "");
-  EXPECT_EQ(answer(look()), BootAnswer::start);
-  EXPECT_EQ(answer(look_other()), BootAnswer::start);
+  EXPECT_EQ(answer(look()), InstallAnswer::start);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::start);
   apply(web1(), "pi1");
-  EXPECT_EQ(answer(look()), BootAnswer::start);
-  EXPECT_EQ(answer(look_other()), BootAnswer::nothing);
+  EXPECT_EQ(answer(look()), InstallAnswer::start);
+  EXPECT_EQ(answer(look_other()), InstallAnswer::nothing);
   EXPECT_TRUE(look_other().elsewhere);
 }
 
@@ -97,7 +99,7 @@ TEST_F(HostOrdersTest, GivenHereAreCarriedOutHere) {
   EXPECT_EQ(begin(kWeb1).error().code, Errc::conflict);
   ASSERT_TRUE(bench->run(book().arm("web1")));
   apply(web1(), "pi2");
-  EXPECT_EQ(answer(look()), BootAnswer::start);
+  EXPECT_EQ(answer(look()), InstallAnswer::start);
   EXPECT_FALSE(look().elsewhere);
   install();
   EXPECT_EQ(book().hosts().front().used, 1u) << "takes the place of the one from the centre";

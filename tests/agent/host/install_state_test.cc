@@ -15,7 +15,7 @@ const AttemptTraits kByHand{.has_kickstart = false, .reports = false, .packages_
 InstallState started(const AttemptTraits& traits) {
   InstallState state;
   EXPECT_TRUE(take_order(state, 1));
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::start);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::start);
   begin_attempt(state, traits, false);
   return state;
 }
@@ -35,7 +35,7 @@ TEST(InstallState, GoesTheWholeWay) {
   EXPECT_TRUE(report_installed(state, "abc"));
   EXPECT_EQ(state.phase, InstallPhase::done);
   EXPECT_EQ(state.percent(), 100u);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
 }
 
 TEST(InstallState, TakesAnOrderOnce) {
@@ -43,7 +43,7 @@ TEST(InstallState, TakesAnOrderOnce) {
   EXPECT_FALSE(take_order(state, 1)) << "the desired state came a second time";
   EXPECT_TRUE(report_installed(state, ""));
   EXPECT_FALSE(take_order(state, 1));
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   EXPECT_TRUE(take_order(state, 3));
   EXPECT_EQ(state.phase, InstallPhase::armed);
   EXPECT_FALSE(take_order(state, 2)) << "an older desired state";
@@ -53,10 +53,10 @@ TEST(InstallState, RepeatsAnAttemptThatNeverReachedItsDisk) {
   InstallState state = started(kReporting);
   for (std::uint32_t boot = 1; boot < kLimits.boots_max; ++boot) {
     note_fetched(state, FetchedPart::initrd);
-    ASSERT_EQ(boot_answer(state, kLimits), BootAnswer::again);
+    ASSERT_EQ(install_answer(state, kLimits), InstallAnswer::again);
     boot_again(state);
   }
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::came_back);
   end_on_return(state);
   EXPECT_EQ(state.phase, InstallPhase::failed);
   EXPECT_EQ(state.detail, "never got as far as its disk in 3 boots");
@@ -66,9 +66,9 @@ TEST(InstallState, RepeatsAnAttemptThatNeverReachedItsDisk) {
 TEST(InstallState, NeverRepeatsOnceTheKickstartWentOut) {
   InstallState state = started(kReporting);
   serve_kickstart(state);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::came_back);
   note_packages(state, 3);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::came_back);
   end_on_return(state);
   EXPECT_EQ(state.phase, InstallPhase::failed);
   EXPECT_EQ(state.detail, "came back before it reported");
@@ -103,9 +103,9 @@ TEST(InstallState, CallsNoInstallFailedThatNobodyCanSee) {
 TEST(InstallState, CountsAnEntryWithoutKickstartFromItsInitrd) {
   InstallState state = started(kByHand);
   note_fetched(state, FetchedPart::kernel);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::again);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::again);
   note_fetched(state, FetchedPart::initrd);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::came_back);
 }
 
 TEST(InstallState, TakesNoPackagesBeforeTheKickstart) {
@@ -120,27 +120,27 @@ TEST(InstallState, TakesPackagesOfAnInstallerThatWasLoaded) {
   note_fetched(state, FetchedPart::initrd);
   EXPECT_TRUE(note_packages(state, 4)) << "its kickstart came from somewhere else";
   EXPECT_TRUE(state.touched);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::came_back);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::came_back);
 }
 
 TEST(InstallState, TakesNoOrderThatIsUsedUp) {
   InstallState state;
   take_baseline(state, 3);
   EXPECT_FALSE(take_order(state, 3, 3));
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   EXPECT_TRUE(take_order(state, 5, 5)) << "given and carried out while we were off";
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   EXPECT_TRUE(take_order(state, 6, 5));
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::start);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::start);
   EXPECT_TRUE(take_order(state, 6, 6)) << "another agent did";
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
 }
 
 TEST(InstallState, GoesOnWithAnAttemptWhoseOrderIsUsedUp) {
   InstallState state = started(kReporting);
   take_order(state, 1, 1);
   EXPECT_EQ(state.phase, InstallPhase::started);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::again);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::again);
 }
 
 TEST(InstallState, BelievesTheMachineMoreThanItsOwnGuess) {
@@ -173,7 +173,7 @@ TEST(InstallState, ExpiresWhatIsNeverHeardOfAgain) {
   EXPECT_FALSE(pass_time(state, Seconds(3599), kLimits));
   EXPECT_TRUE(pass_time(state, Seconds(1), kLimits));
   EXPECT_EQ(state.phase, InstallPhase::expired);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   EXPECT_FALSE(serve_kickstart(state));
   InstallState armed;
   take_order(armed, 1);
@@ -184,7 +184,7 @@ TEST(InstallState, DisarmsButDoesNotStop) {
   InstallState state;
   take_order(state, 1);
   disarm(state);
-  EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+  EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   InstallState running = started(kReporting);
   take_order(running, 2);
   disarm(running);
@@ -227,19 +227,19 @@ TEST(InstallState, HoldsItsPromisesInAnyOrderOfEvents) {
           break;
         case 2:
         case 3:
-          switch (boot_answer(state, kLimits)) {
-            case BootAnswer::start: begin(false); break;
-            case BootAnswer::again:
+          switch (install_answer(state, kLimits)) {
+            case InstallAnswer::start: begin(false); break;
+            case InstallAnswer::again:
               ASSERT_FALSE(disk_at_risk);
               boot_again(state);
               ASSERT_LE(++scripts, kLimits.boots_max);
               break;
-            case BootAnswer::came_back:
+            case InstallAnswer::came_back:
               end_on_return(state);
               ASSERT_FALSE(state.under_way());
               rearm(state);
               break;
-            case BootAnswer::nothing: ASSERT_FALSE(state.under_way()); break;
+            case InstallAnswer::nothing: ASSERT_FALSE(state.under_way()); break;
           }
           break;
         case 4:
@@ -274,7 +274,7 @@ TEST(InstallState, HoldsItsPromisesInAnyOrderOfEvents) {
     disarm(state);
     pass_time(state, kLimits.attempt_life, kLimits);
     EXPECT_FALSE(state.under_way());
-    EXPECT_EQ(boot_answer(state, kLimits), BootAnswer::nothing);
+    EXPECT_EQ(install_answer(state, kLimits), InstallAnswer::nothing);
   }
 }
 

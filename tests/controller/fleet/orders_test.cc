@@ -67,8 +67,8 @@ class Pi {
   void finish() {
     ASSERT_TRUE(bench_->run(bench_->book->report(token_, HostBook::Report::installed, "")));
   }
-  BootAnswer answer() const {
-    return boot_answer(bench_->book->look(kMachine).install, bench_->book->limits());
+  InstallAnswer answer() const {
+    return install_answer(bench_->book->look(kMachine).install, bench_->book->limits());
   }
   bool elsewhere() const { return bench_->book->look(kMachine).elsewhere; }
 
@@ -135,10 +135,10 @@ TEST_F(OrdersTest, AnAgentWithoutMemoryDoesNotInstallAFinishedMachine) {
   pi.report();
   pi.lose_card();
   pi.connect();
-  EXPECT_EQ(pi.answer(), BootAnswer::nothing);
+  EXPECT_EQ(pi.answer(), InstallAnswer::nothing);
   ASSERT_TRUE(fleet.order_install("lyon", "web1"));
   pi.connect();
-  EXPECT_EQ(pi.answer(), BootAnswer::start) << "ordered anew";
+  EXPECT_EQ(pi.answer(), InstallAnswer::start) << "ordered anew";
 }
 
 TEST_F(OrdersTest, NorOneThatWasInstalledWhileNobodyCouldHearOfIt) {
@@ -148,7 +148,7 @@ TEST_F(OrdersTest, NorOneThatWasInstalledWhileNobodyCouldHearOfIt) {
   pi.finish();
   pi.lose_card();
   pi.connect();
-  EXPECT_EQ(pi.answer(), BootAnswer::nothing);
+  EXPECT_EQ(pi.answer(), InstallAnswer::nothing);
 }
 
 TEST_F(OrdersTest, ASecondAgentOfTheSiteDoesNotInstallWhatTheFirstDid) {
@@ -156,18 +156,18 @@ TEST_F(OrdersTest, ASecondAgentOfTheSiteDoesNotInstallWhatTheFirstDid) {
   Pi second(fleet, "lyon/pi2");
   first.connect();
   second.connect();
-  EXPECT_EQ(second.answer(), BootAnswer::start) << "either may carry it out";
+  EXPECT_EQ(second.answer(), InstallAnswer::start) << "either may carry it out";
   first.boot();
   first.report();
   second.connect();
-  EXPECT_EQ(second.answer(), BootAnswer::nothing) << "the disk may be touched by now";
+  EXPECT_EQ(second.answer(), InstallAnswer::nothing) << "the disk may be touched by now";
   first.finish();
   first.report();
   first.connect();
-  EXPECT_EQ(first.answer(), BootAnswer::nothing);
+  EXPECT_EQ(first.answer(), InstallAnswer::nothing);
   Pi third(fleet, "lyon/pi3");
   third.connect();
-  EXPECT_EQ(third.answer(), BootAnswer::nothing) << "added later";
+  EXPECT_EQ(third.answer(), InstallAnswer::nothing) << "added later";
 }
 
 TEST_F(OrdersTest, OneAgentCarriesThemOutAlsoWhileTheLineIsCut) {
@@ -178,11 +178,11 @@ TEST_F(OrdersTest, OneAgentCarriesThemOutAlsoWhileTheLineIsCut) {
   younger.connect();
   EXPECT_EQ(owner(), "pi2") << "enrolled first";
   older.connect();
-  EXPECT_EQ(older.answer(), BootAnswer::start);
-  EXPECT_EQ(younger.answer(), BootAnswer::nothing);
+  EXPECT_EQ(older.answer(), InstallAnswer::start);
+  EXPECT_EQ(younger.answer(), InstallAnswer::nothing);
   older.boot();
   older.finish();
-  EXPECT_EQ(younger.answer(), BootAnswer::nothing) << "it has heard nothing of it";
+  EXPECT_EQ(younger.answer(), InstallAnswer::nothing) << "it has heard nothing of it";
   EXPECT_TRUE(younger.elsewhere());
   older.report();
   younger.connect();
@@ -215,11 +215,11 @@ TEST_F(OrdersTest, PassToTheNextAgentWhenTheirsIsRevoked) {
   revoke("pi1");
   EXPECT_EQ(owner(), "pi2");
   next.connect();
-  EXPECT_EQ(next.answer(), BootAnswer::nothing) << "pi1 may have carried it out unheard";
+  EXPECT_EQ(next.answer(), InstallAnswer::nothing) << "pi1 may have carried it out unheard";
   EXPECT_FALSE(next.elsewhere());
   ASSERT_TRUE(fleet.order_install("lyon", "web1"));
   next.connect();
-  EXPECT_EQ(next.answer(), BootAnswer::start);
+  EXPECT_EQ(next.answer(), InstallAnswer::start);
 }
 
 TEST_F(OrdersTest, AreNotForgottenWithTheirAgentWhileTheDiskIsFull) {
@@ -238,7 +238,7 @@ TEST_F(OrdersTest, AreNotForgottenWithTheirAgentWhileTheDiskIsFull) {
   state.full = false;
   next.connect();
   EXPECT_EQ(owner(), "pi2");
-  EXPECT_EQ(next.answer(), BootAnswer::nothing);
+  EXPECT_EQ(next.answer(), InstallAnswer::nothing);
   EXPECT_FALSE(fleet.reports().agent("lyon/pi1"));
 }
 
@@ -251,7 +251,7 @@ TEST_F(OrdersTest, ThatTheRevokedAgentNeverHeardOfAreTheNextOnes) {
   revoke("pi1");
   Pi next(fleet, "lyon/pi2");
   next.connect();
-  EXPECT_EQ(next.answer(), BootAnswer::start);
+  EXPECT_EQ(next.answer(), InstallAnswer::start);
 }
 
 TEST_F(OrdersTest, PassOnAlsoIfTheControllerDiedBeforeItCouldSayBySigning) {
@@ -263,13 +263,13 @@ TEST_F(OrdersTest, PassOnAlsoIfTheControllerDiedBeforeItCouldSayBySigning) {
   Pi next(fleet, "lyon/pi2");
   next.connect();
   EXPECT_EQ(owner(), "pi2");
-  EXPECT_EQ(next.answer(), BootAnswer::nothing) << "pi1 had taken it";
+  EXPECT_EQ(next.answer(), InstallAnswer::nothing) << "pi1 had taken it";
 }
 
 TEST_F(OrdersTest, ANewSitesFirstAgentCarriesOutWhatWaitedForIt) {
   Pi pi(fleet, "lyon/pi1");
   pi.connect();
-  EXPECT_EQ(pi.answer(), BootAnswer::start);
+  EXPECT_EQ(pi.answer(), InstallAnswer::start);
 }
 
 TEST_F(OrdersTest, AnAttemptUnderWayGoesOnAsItsOrderIsUsedUp) {
@@ -278,9 +278,9 @@ TEST_F(OrdersTest, AnAttemptUnderWayGoesOnAsItsOrderIsUsedUp) {
   pi.boot();
   pi.report();
   pi.connect();
-  EXPECT_EQ(pi.answer(), BootAnswer::came_back);
+  EXPECT_EQ(pi.answer(), InstallAnswer::came_back);
   pi.finish();
-  EXPECT_EQ(pi.answer(), BootAnswer::nothing);
+  EXPECT_EQ(pi.answer(), InstallAnswer::nothing);
 }
 
 }  // namespace
