@@ -15,7 +15,9 @@ Result<v1::FleetSpec> receive(grpc::ServerReader<v1::FleetSpec>& reader, Before 
   v1::FleetSpec whole, part;
   std::size_t bytes = 0;
   bool pieces_began = false;
+  bool any = false;
   while (reader.Read(&part)) {
+    any = true;
     google::protobuf::RepeatedPtrField<v1::AssetPiece> pieces;
     pieces.Swap(part.mutable_pieces());
     const std::size_t size = part.ByteSizeLong();
@@ -36,6 +38,8 @@ Result<v1::FleetSpec> receive(grpc::ServerReader<v1::FleetSpec>& reader, Before 
       if (!kept) return kept.error();
     }
   }
+  // gRPC ends the stream at a message that it cannot parse, as at its end: nothing is no fleet.
+  if (!any) return fail(Errc::invalid, "no part of the fleet could be read");
   return whole;
 }
 
