@@ -1,41 +1,15 @@
 #include "agent/boot/boot_service.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "agent/boot/arguments.h"
+#include "agent/boot/plan.h"
+#include "agent/boot/render.h"
 #include "agent/boot/values.h"
 #include "common/base/log.h"
 #include "common/template/template.h"
 
 namespace farboot {
-namespace {
-
-TemplatePartials partials_of(const std::map<std::string, std::string>& snippets) {
-  return {snippets.begin(), snippets.end()};
-}
-
-constexpr std::string_view kAgain = "~again";  ///< no entry's name can end so
-constexpr std::size_t kArgumentsMax = 2047;    ///< what an x86 kernel takes
-
-/// WinPE's files as Windows' images spell them; only boot.wim is a must.
-struct WinFile {
-  std::string_view name;
-  std::array<std::string_view, 3> paths;
-};
-constexpr std::array<WinFile, 3> kWinFiles{{
-    {"BCD", {"boot/bcd", "Boot/BCD", "BOOT/BCD"}},
-    {"boot.sdi", {"boot/boot.sdi", "Boot/boot.sdi", "BOOT/BOOT.SDI"}},
-    {"boot.wim", {"sources/boot.wim", "Sources/boot.wim", "SOURCES/BOOT.WIM"}},
-}};
-
-ValueSource source_of(std::string_view server, const SiteFacts& site, const HostSpec& host,
-                      std::string_view mac, std::string_view uuid, std::string_view serial) {
-  return {server, site, host, mac, uuid, serial};
-}
-
-}  // namespace
 
 void BootService::warn_render(std::string_view what, const Error& error) const {
   if (const auto left_out = lines_.render_failed.take(clock_.steady()))
@@ -81,6 +55,20 @@ BootDecision BootService::decide(const Visit& visit, const HostView& view,
 }
 
 Task<std::string> BootService::boot_script(MachineFacts facts, std::string server, Asking asking) {
+  const Answered answered = co_await answer(std::move(facts), std::move(server), asking);
+  co_return render_ipxe(answered.frame, answered.answer);
+}
+
+Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::string entry,
+                                                    std::string server, Asking asking) {
+  const auto answered =
+      co_await answer_entry(std::move(facts), std::move(entry), std::move(server), asking);
+  if (!answered) co_return answered.error();
+  co_return render_ipxe(answered->frame, answered->answer);
+}
+
+Task<BootService::Answered> BootService::answer(MachineFacts facts, std::string server,
+                                                Asking asking) {
   Visit visit{cleaned(std::move(facts)), std::move(server), asking};
   const HostView view = hosts_.look(visit.machine());
   const auto snapshot = catalog_.active();  // ours to the end of this request
@@ -100,22 +88,22 @@ Task<std::string> BootService::boot_script(MachineFacts facts, std::string serve
   }
   const ScriptFrame here = frame(visit, view, release);
   switch (decision.kind) {
-    case BootKind::menu: co_return menu(visit, view, *release, decision.default_local);
-    case BootKind::local_disk: co_return local_script(here, decision.why);
-    case BootKind::wait:
-      co_return wait_script(here, machine_url(here), decision.why, decision.patient);
+    case BootKind::menu: co_return Answered{here, menu(visit, view, *release, decision)};
+    case BootKind::local_disk: co_return Answered{here, LocalAnswer{decision.why}};
+    case BootKind::wait: co_return Answered{here, WaitAnswer{decision.why, decision.patient, {}}};
     case BootKind::entry: break;
   }
   if (decision.begins || decision.repeats)
     co_return co_await start(std::move(visit), decision.entry, decision);
   const BootEntry* entry = release->entry(decision.entry);
-  if (entry->kind == EntryKind::shell) co_return shell_script(here);
+  if (entry->kind == EntryKind::shell) co_return Answered{here, ShellAnswer{}};
   co_return load(visit, view, *release, *entry, {});
 }
 
 /// What start() would answer: of the same length, with the token of no attempt.
-std::string BootService::preview(const Visit& visit, const HostView& view, const std::string& entry,
-                                 const BootDecision& decision) const {
+BootService::Answered BootService::preview(const Visit& visit, const HostView& view,
+                                           const std::string& entry,
+                                           const BootDecision& decision) const {
   if (decision.repeats && view.attempt)
     return load(visit, view, view.attempt->part, *view.attempt->part.entry(view.attempt->entry),
                 view.attempt->token);
@@ -131,14 +119,15 @@ HostBook::Kickstart BootService::kickstart_of(const Visit& visit, const Release&
   const BootEntry* entry = release.entry(name);
   if (entry == nullptr) return HostBook::Kickstart::ours;
   const std::string token(kTokenDigits, '0');
-  const auto plan = plan_load(visit, hosts_.look(visit.machine()), release, *entry, token);
+  const auto plan = plan_entry(visit, hosts_.look(visit.machine()), release, *entry, token);
   return !plan || plan->arguments.find("/ks/" + token) != std::string::npos
              ? HostBook::Kickstart::ours
              : HostBook::Kickstart::elsewhere;
 }
 
 /// Begins or repeats an attempt; its script goes out only once that is on the card.
-Task<std::string> BootService::start(Visit visit, std::string entry, BootDecision decision) {
+Task<BootService::Answered> BootService::start(Visit visit, std::string entry,
+                                               BootDecision decision) {
   if (visit.asking == Asking::head)
     co_return preview(visit, hosts_.look(visit.machine()), entry, decision);
   Result<std::shared_ptr<const Attempt>> attempt = std::shared_ptr<const Attempt>();
@@ -155,15 +144,14 @@ Task<std::string> BootService::start(Visit visit, std::string entry, BootDecisio
     if (const auto left_out = lines_.start_refused.of(view.known).take(clock_.steady()))
       log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
                 log::kv("error", attempt.error().what), log::kv("left_out", *left_out));
-    const ScriptFrame here = frame(visit, view, nullptr);
-    co_return wait_script(here, machine_url(here), attempt.error().what, false);
+    co_return Answered{frame(visit, view, nullptr), WaitAnswer{attempt.error().what, false, {}}};
   }
   const Release& part = (*attempt)->part;
   co_return load(visit, view, part, *part.entry((*attempt)->entry), (*attempt)->token);
 }
 
-Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::string name,
-                                                    std::string server, Asking asking) {
+Task<Result<BootService::Answered>> BootService::answer_entry(MachineFacts facts, std::string name,
+                                                              std::string server, Asking asking) {
   Visit visit{cleaned(std::move(facts)), std::move(server), asking};
   const bool confirmed = name.ends_with(kAgain);
   if (confirmed) name.resize(name.size() - kAgain.size());
@@ -182,76 +170,34 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
                 log::kv("left_out", *left_out));
   }
   const ScriptFrame here = frame(visit, view, &release);
-  if (entry->kind == EntryKind::local) co_return local_script(here, "chosen");
-  if (entry->kind == EntryKind::shell) co_return shell_script(here);
+  if (entry->kind == EntryKind::local) co_return Answered{here, LocalAnswer{"chosen"}};
+  if (entry->kind == EntryKind::shell) co_return Answered{here, ShellAnswer{}};
   if (entry->kind == EntryKind::tool) co_return load(visit, view, release, *entry, {});
-  if (view.elsewhere) co_return local_script(here, "another agent of the site is to install it");
+  if (view.elsewhere)
+    co_return Answered{here, LocalAnswer{"another agent of the site is to install it"}};
 
-  const std::string again = fmt::format("{}&entry={}{}", machine_url(here), name, kAgain);
   if (!confirmed && needs_confirmation(view.install, hosts_.limits()))
-    co_return confirm_script(here, *entry, again);
+    co_return Answered{here, ConfirmAnswer{entry->name, entry->title}};
   BootDecision decision{.kind = BootKind::entry, .entry = name};
   decision.repeats = install_answer(view.install, hosts_.limits()) == InstallAnswer::again &&
                      view.attempt && view.attempt->entry == name &&
                      view.attempt->release == snapshot->digest;
   const auto whose = view.known ? HostBook::Whose::named : HostBook::Whose::stranger;
   if (!decision.repeats && !hosts_.has_room(whose))
-    co_return wait_script(here, fmt::format("{}&entry={}", machine_url(here), name),
-                          "as many installs are under way as this site runs at once", true);
+    co_return Answered{
+        here, WaitAnswer{"as many installs are under way as this site runs at once", true, name}};
   co_return co_await start(std::move(visit), std::move(name), std::move(decision));
 }
 
-std::string BootService::menu(const Visit& visit, const HostView& view, const Release& release,
-                              bool default_local) const {
-  const auto own = release.menus.find(release.menu.template_name);
-  if (own == release.menus.end()) return generated_menu(visit, view, release, default_local);
+MenuPage BootService::menu(const Visit& visit, const HostView& view, const Release& release,
+                           const BootDecision& decision) const {
   const SiteFacts site = hosts_.site();
-  const TemplateValues values =
-      menu_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
-                            visit.facts.serial),
-                  release);
-  auto text = render_template(own->second, values, partials_of(release.snippets));
-  if (!text) {
-    warn_render(own->first, text.error());
-    return generated_menu(visit, view, release, default_local);
-  }
-  return text->starts_with("#!ipxe") ? *text : "#!ipxe\n" + *text;
-}
-
-std::string BootService::generated_menu(const Visit& visit, const HostView& view,
-                                        const Release& release, bool default_local) const {
-  const SiteFacts site = hosts_.site();
-  const TemplateValues values =
-      menu_values(source_of(visit.server, site, view.spec, visit.facts.mac, visit.facts.uuid,
-                            visit.facts.serial),
-                  release);
-  const auto text_of = [&](const std::string& text) {
-    auto rendered = render_template(text, values, partials_of(release.snippets));
-    if (rendered) return *rendered;
-    warn_render("menu", rendered.error());
-    return text;
-  };
-  MenuPage page;
-  page.title = text_of(release.menu.title);
-  page.release = release.number;
-  page.timeout_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(
-      0, std::chrono::duration_cast<Milliseconds>(release.menu.timeout).count()));
-  page.default_entry = release.menu.default_entry;
-  page.default_local = default_local;
-  if (!release.menu.picture.empty())
-    page.picture_url = fmt::format("{}/a/{}", visit.server, url_path(release.menu.picture));
-  for (const std::string& item : release.menu.entries) {
-    if (item.starts_with('-')) {
-      page.lines.push_back({nullptr, item.size() > 2 ? item.substr(2) : std::string()});
-      continue;
-    }
-    const BootEntry* entry = release.entry(item);
-    if (entry == nullptr) continue;
-    const Image* image = release.image(entry->image);
-    if (image != nullptr && !runs_on(image->facts.arch, visit.facts.buildarch)) continue;
-    page.lines.push_back({entry, entry->title});
-  }
-  return menu_script(frame(visit, view, &release), page);
+  MenuPage page =
+      plan_menu({visit.server, visit.facts, site, view.spec}, release,
+                [this](std::string_view what, const Error& error) { warn_render(what, error); });
+  page.default_local = decision.default_local;
+  page.asks_first = needs_confirmation(view.install, hosts_.limits());
+  return page;
 }
 
 /// An attempt is rendered with what it began with, as with the release it began under: names that a
@@ -262,63 +208,28 @@ BootService::Facts BootService::facts_of(const HostView& view, std::string_view 
   return {hosts_.site(), view.spec};
 }
 
-std::string BootService::load(const Visit& visit, const HostView& view, const Release& release,
-                              const BootEntry& entry, std::string_view token) const {
-  const ScriptFrame here = frame(visit, view, &release);
-  auto plan = plan_load(visit, view, release, entry, token);
-  if (plan) return load_script(here, *plan);
-  warn_render(entry.name, plan.error());
-  return trouble_script(here, plan.error().what);
-}
-
-Result<LoadPlan> BootService::plan_load(const Visit& visit, const HostView& view,
+BootService::Answered BootService::load(const Visit& visit, const HostView& view,
                                         const Release& release, const BootEntry& entry,
                                         std::string_view token) const {
-  const Image* image = release.image(entry.image);
-  if (image == nullptr) return fail(Errc::invalid, "entry {}: has no image", entry.name);
-  const auto held = [&](std::string_view path) {
-    return catalog_.find_tree(image->manifest, path).entry != nullptr;
-  };
-  const auto [site, host] = facts_of(view, token);
-  const bool described = held(".treeinfo") || held("treeinfo");
-  const TemplateValues values = entry_values(
-      source_of(visit.server, site, host, visit.facts.mac, visit.facts.uuid, visit.facts.serial),
-      release, entry, token, described);
-  auto own = render_template(entry.args, values, partials_of(release.snippets));
-  if (!own) return prefix(fmt::format("entry {}: args", entry.name), own.error());
-  LoadPlan plan;
-  plan.headline = fmt::format("{} of release r{}", entry.name, release.number);
+  const ScriptFrame here = frame(visit, view, &release);
+  auto plan = plan_entry(visit, view, release, entry, token);
+  if (plan) return {here, std::move(*plan)};
+  warn_render(entry.name, plan.error());
+  return {here, TroubleAnswer{plan.error().what}};
+}
 
-  if (entry.kind == EntryKind::winpe) {
-    plan.kernel_url = visit.server + "/wimboot";
-    plan.arguments = *own;
-    for (const WinFile& file : kWinFiles) {
-      const auto path = std::find_if(file.paths.begin(), file.paths.end(), held);
-      if (path != file.paths.end())
-        plan.extras.push_back({tree_url(visit.server, image->manifest) + "/" + url_path(*path),
-                               std::string(file.name)});
-    }
-    if (plan.extras.empty() || plan.extras.back().name != "boot.wim")
-      return fail(Errc::invalid, "entry {}: its image has no sources/boot.wim", entry.name);
-    return plan;
-  }
-  if (image->facts.kernel.empty())
-    return fail(Errc::invalid, "entry {}: its image has no kernel", entry.name);
-  plan.kernel_url = values.find("image.kernel")->second;
-  plan.initrd_url = values.find("image.initrd")->second;
-  const std::string& domain = values.contains("domain") ? values.find("domain")->second : "";
-  const std::string family =
-      entry.kind == EntryKind::install
-          ? family_arguments(*image, entry.args_style,
-                             {values.find("image.url")->second, values.find("ks.url")->second,
-                              visit.facts.mac, host.name, domain, described},
-                             script_line(*own))
-          : std::string();
-  plan.arguments = family.empty() || own->empty() ? family + *own : family + " " + *own;
-  if (plan.arguments.size() > kArgumentsMax) {
+Result<LoadPlan> BootService::plan_entry(const Visit& visit, const HostView& view,
+                                         const Release& release, const BootEntry& entry,
+                                         std::string_view token) const {
+  const Image* image = release.image(entry.image);
+  const auto tree =
+      image == nullptr ? std::shared_ptr<const Manifest>() : catalog_.tree(image->manifest);
+  const auto [site, host] = facts_of(view, token);
+  auto plan = plan_load({visit.server, visit.facts, site, host}, release, entry, tree.get(), token);
+  if (plan && plan->arguments.size() > kArgumentsMax) {
     if (const auto left_out = lines_.arguments_long.take(clock_.steady()))
       log::warn("boot.arguments_long", log::kv("entry", entry.name),
-                log::kv("bytes", plan.arguments.size()), log::kv("left_out", *left_out));
+                log::kv("bytes", plan->arguments.size()), log::kv("left_out", *left_out));
   }
   return plan;
 }
@@ -355,9 +266,9 @@ Task<Result<std::string>> BootService::kickstart(KickstartAsk ask, std::string s
                          catalog_.find_tree(attempt.manifest, "treeinfo").entry != nullptr;
   const auto [site, host] = facts_of(view, attempt.token);
   const TemplateValues values =
-      entry_values(source_of(server, site, host, attempt.mac, attempt.uuid, attempt.serial),
-                   attempt.part, *entry, attempt.token, described);
-  auto rendered = render_template(text->second, values, partials_of(attempt.part.snippets));
+      entry_values({server, site, host, attempt.mac, attempt.uuid, attempt.serial}, attempt.part,
+                   *entry, attempt.token, described);
+  auto rendered = render_template(text->second, values, partials_of(attempt.part));
   if (!rendered) {
     warn_render(text->first, rendered.error());
     co_return prefix(fmt::format("kickstart {}", text->first), rendered.error());

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "agent/boot/answer.h"
 #include "agent/boot/decide.h"
 #include "agent/boot/machine.h"
-#include "agent/boot/render.h"
 #include "agent/catalog/catalog.h"
 #include "agent/host/host_book.h"
 #include "agent/loop.h"
@@ -47,6 +47,17 @@ class BootService {
   /// GET /boot.ipxe: learns the machine's facts and chains /boot/<mac>.ipxe with them. The same for
   /// every machine of the site.
   std::string first_script(std::string_view server) const;
+
+  /// What a machine is told, and what scripts that say so need to know.
+  struct Answered {
+    ScriptFrame frame;
+    BootAnswer answer;
+  };
+  /// boot_script() and entry_script() before they are put into iPXE's language: for those who speak
+  /// another one.
+  Task<Answered> answer(MachineFacts facts, std::string server, Asking asking = Asking::get);
+  Task<Result<Answered>> answer_entry(MachineFacts facts, std::string entry, std::string server,
+                                      Asking asking = Asking::get);
 
   /// GET /boot/<mac>.ipxe: menu, entry or local disk. Always a runnable script: also when nothing
   /// is active yet (it says so, waits and retries). For an armed host this starts the attempt,
@@ -95,18 +106,16 @@ class BootService {
   void warn_render(std::string_view what, const Error& error) const;
   ScriptFrame frame(const Visit& visit, const HostView& view, const Release* release) const;
   BootDecision decide(const Visit& visit, const HostView& view, const Release* release) const;
-  std::string menu(const Visit& visit, const HostView& view, const Release& release,
-                   bool default_local) const;
-  std::string generated_menu(const Visit& visit, const HostView& view, const Release& release,
-                             bool default_local) const;
-  /// Script that loads an entry. `token`: of its attempt, empty for what needs none.
-  std::string load(const Visit& visit, const HostView& view, const Release& release,
-                   const BootEntry& entry, std::string_view token) const;
-  Result<LoadPlan> plan_load(const Visit& visit, const HostView& view, const Release& release,
-                             const BootEntry& entry, std::string_view token) const;
-  Task<std::string> start(Visit visit, std::string entry, BootDecision decision);
-  std::string preview(const Visit& visit, const HostView& view, const std::string& entry,
-                      const BootDecision& decision) const;
+  MenuPage menu(const Visit& visit, const HostView& view, const Release& release,
+                const BootDecision& decision) const;
+  /// Loads an entry. `token`: of its attempt, empty for what needs none.
+  Answered load(const Visit& visit, const HostView& view, const Release& release,
+                const BootEntry& entry, std::string_view token) const;
+  Result<LoadPlan> plan_entry(const Visit& visit, const HostView& view, const Release& release,
+                              const BootEntry& entry, std::string_view token) const;
+  Task<Answered> start(Visit visit, std::string entry, BootDecision decision);
+  Answered preview(const Visit& visit, const HostView& view, const std::string& entry,
+                   const BootDecision& decision) const;
 
   Catalog& catalog_;
   HostBook& hosts_;

@@ -23,6 +23,10 @@ void add_builtins(TemplateValues& values, const ValueSource& source, const Relea
 
 }  // namespace
 
+TemplatePartials partials_of(const Release& release) {
+  return {release.snippets.begin(), release.snippets.end()};
+}
+
 std::string tree_url(std::string_view server, const Digest& manifest) {
   return fmt::format("{}/t/{}", server, manifest);
 }

@@ -29,6 +29,9 @@ TemplateValues menu_values(const ValueSource& source, const Release& release);
 TemplateValues entry_values(const ValueSource& source, const Release& release,
                             const BootEntry& entry, std::string_view token, bool tree_described);
 
+/// The snippets that every template may include.
+TemplatePartials partials_of(const Release& release);
+
 /// `<server>/t/<manifest>`.
 std::string tree_url(std::string_view server, const Digest& manifest);
 

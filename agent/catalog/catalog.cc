@@ -188,8 +188,8 @@ void Catalog::publish(std::shared_ptr<const Snapshot> next) {
   });
 }
 
-CatalogFile Catalog::find_tree(const Digest& manifest, std::string_view path) const {
-  const Pinned found = serving_.with([&](const Serving& serving) -> Pinned {
+Catalog::Pinned Catalog::reachable(const Digest& manifest) const {
+  return serving_.with([&](const Serving& serving) -> Pinned {
     for (const auto* snapshot : {serving.active.get(), serving.previous.get()}) {
       if (snapshot == nullptr) continue;
       const auto tree = snapshot->trees.find(manifest);
@@ -202,6 +202,10 @@ CatalogFile Catalog::find_tree(const Digest& manifest, std::string_view path) co
     }
     return {};
   });
+}
+
+CatalogFile Catalog::find_tree(const Digest& manifest, std::string_view path) const {
+  const Pinned found = reachable(manifest);
   const FileEntry* entry = found.tree ? found.tree->find(path) : nullptr;
   if (entry == nullptr) return {};
   return {found.tree, entry, manifest, found.modified};

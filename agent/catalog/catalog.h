@@ -83,6 +83,11 @@ class Catalog {
   /// by an install under way. Thread-safe.
   CatalogFile find_tree(const Digest& manifest, std::string_view path) const;
 
+  /// The whole of such a tree; nullptr: there is none. Thread-safe.
+  std::shared_ptr<const Manifest> tree(const Digest& manifest) const {
+    return reachable(manifest).tree;
+  }
+
   /// Keeps `tree` reachable by find_tree() until unpinned; `pin` names the install attempt, which
   /// may pin several. Loop only; the caller has stored the pin durably.
   void pin(std::string pin, Digest manifest, std::shared_ptr<const Manifest> tree);
@@ -114,6 +119,7 @@ class Catalog {
   std::shared_ptr<const Snapshot> load_stored(std::string_view key, const StateEntry& entry,
                                               const VerifyKey* trusted) const;
   void open_pin(const StateEntry& entry);
+  Pinned reachable(const Digest& manifest) const;
   Result<std::shared_ptr<const Manifest>> known_tree(const Digest& digest) const;
   void remember(const Digest& manifest, const std::shared_ptr<const Manifest>& tree);
   void remember(const Snapshot& snapshot);

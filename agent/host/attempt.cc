@@ -72,6 +72,18 @@ Release release_part(const Release& release, std::string_view entry_name) {
   if (entry == nullptr) return part;
   part.entries.push_back(*entry);
   if (const Image* image = release.image(entry->image)) part.images.push_back(*image);
+  const auto uses = [&](FileSource::In in) {
+    const auto any = [&](const FileSources& sources) {
+      return std::any_of(sources.begin(), sources.end(), [&](const auto& each) {
+        const auto source = file_source(each.second);
+        return source && source->in == in;
+      });
+    };
+    return any(entry->boot) || std::any_of(entry->files.begin(), entry->files.end(),
+                                           [&](const auto& file) { return any(file.second); });
+  };
+  if (uses(FileSource::In::assets)) part.assets = release.assets;
+  if (uses(FileSource::In::loaders)) part.loaders = release.loaders;
   std::set<std::string> snippets;
   collect_snippets(release, entry->args, snippets);
   if (const auto kickstart = release.kickstarts.find(entry->kickstart);
@@ -100,6 +112,8 @@ AttemptTraits traits_of(const Release& release, const BootEntry& entry, const Ma
 }
 
 bool is_package(std::string_view path) { return path.ends_with(".rpm") || path.ends_with(".deb"); }
+
+std::vector<Digest> Attempt::trees() const { return part.manifests(); }
 
 std::string encode_attempt(const Attempt& attempt) {
   const Bytes part = encode_release(attempt.part);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/host/install_state.h"
 #include "common/base/clock.h"
@@ -37,6 +38,9 @@ struct Attempt {
   HostSpec host;
   WallTime began{};
   AttemptTraits traits;
+
+  /// Every tree it needs to the end: its image's, and those its entry takes files from.
+  std::vector<Digest> trees() const;
 };
 
 /// 32 hexadecimal digits from OpenSSL's generator. Errors: internal, if that has no entropy.
@@ -45,8 +49,8 @@ inline constexpr std::size_t kTokenDigits = 32;
 bool is_token(std::string_view text);
 
 /// The release cut down to one entry: its image, its kickstart, the snippets that can be reached
-/// from kickstart and arguments, the fleet's variables. A release of its own right.
-/// Requires that `release` has the entry.
+/// from kickstart and arguments, the trees its files lie in, the fleet's variables. A release of
+/// its own right. Requires that `release` has the entry.
 Release release_part(const Release& release, std::string_view entry);
 
 /// What progress of an entry's install can be judged by. `tree` may be nullptr.

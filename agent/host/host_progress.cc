@@ -108,9 +108,10 @@ Task<Result<std::shared_ptr<const Attempt>>> HostBook::begin(Begin order) {
   entry->ended_for = Seconds{0};
   entry->packages_seen.clear();
   entry->packages_counted = entry->packages_before = entry->tenths_saved = 0;
-  if (const auto tree = order.snapshot->trees.find(attempt->manifest);
-      tree != order.snapshot->trees.end()) {
-    catalog_.pin(attempt->token, attempt->manifest, tree->second);
+  for (const Digest& manifest : attempt->trees()) {
+    const auto tree = order.snapshot->trees.find(manifest);
+    if (tree == order.snapshot->trees.end()) continue;
+    catalog_.pin(attempt->token, manifest, tree->second);
     entry->pinned = true;
   }
   bind_client(*entry, order.client);
@@ -166,7 +167,7 @@ Task<Result<void>> HostBook::came_back(MachineId machine) {
 void HostBook::put_attempt(Entry& entry, Transaction& writes) {
   const Attempt& attempt = *entry.attempt;
   writes.put(attempt_key(attempt.token), encode_attempt(attempt));
-  if (entry.pinned) writes.put(pin_key(attempt.token), pin_value({attempt.manifest}));
+  if (entry.pinned) writes.put(pin_key(attempt.token), pin_value(attempt.trees()));
 }
 
 void HostBook::forget_attempt(Entry& entry, Transaction& writes) {

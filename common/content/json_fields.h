@@ -75,6 +75,18 @@ class Fields {
                                  std::size_t bytes_max) const;
   Fields object(std::string_view key) const;
 
+  /// Calls `read(name, fields)` for each member of the object `key`, where `fields` is that object.
+  template <class Read>
+  void members(std::string_view key, std::size_t count_max, Read&& read) const {
+    const Value* object = object_of(key, count_max);
+    if (object == nullptr) return;
+    const Fields fields(*object, path(key), fault_);
+    for (const auto& [name, value] : object->items()) {
+      if (fault_.any()) return;
+      read(name, fields);
+    }
+  }
+
   /// Calls `read(Fields)` for each object of the array `key`.
   template <class Read>
   void each(std::string_view key, std::size_t count_max, Read&& read) const {

@@ -1,44 +1,24 @@
 #include "common/content/release.h"
 
 #include <algorithm>
-#include <iterator>
-#include <set>
 #include <utility>
 
 #include "common/content/json_fields.h"
 #include "common/content/manifest.h"
+#include "common/content/release_check.h"
 
 namespace farboot {
 namespace {
 
 constexpr std::size_t kImagesMax = 1000;
 constexpr std::size_t kEntriesMax = 1000;
+constexpr std::size_t kFilesMax = 100;  ///< of an entry
 constexpr std::size_t kTemplatesMax = 1000;
 constexpr std::size_t kTemplateBytesMax = 1u << 20;
 constexpr std::size_t kLineBytesMax = 512;  ///< titles and other short text
 constexpr std::size_t kCommentBytesMax = 4096;
 constexpr std::size_t kArgsBytesMax = 4096;
 constexpr std::uint64_t kMenuTimeoutSecondsMax = 24 * 3600;
-
-struct KindName {
-  EntryKind kind;
-  std::string_view name;  // on disk and on wire: never change
-};
-constexpr KindName kKinds[] = {{EntryKind::install, "install"},
-                               {EntryKind::tool, "tool"},
-                               {EntryKind::winpe, "winpe"},
-                               {EntryKind::shell, "shell"},
-                               {EntryKind::local, "local"}};
-
-std::string_view kind_name(EntryKind kind) {
-  const auto* row = std::find_if(std::begin(kKinds), std::end(kKinds),
-                                 [kind](const KindName& each) { return each.kind == kind; });
-  return row->name;
-}
-
-bool is_gap(std::string_view line) { return line == "-" || line.starts_with("- "); }
-
-std::string image_key(const Image& image) { return image.name + "@" + image.tag; }
 
 json::Value to_json(const std::optional<Digest>& digest) {
   return digest ? json::Value(digest->hex()) : json::Value();
@@ -61,14 +41,36 @@ json::Value to_json(const BootEntry& entry) {
   json::Value value;
   value["name"] = entry.name;
   value["title"] = entry.title;
-  value["kind"] = kind_name(entry.kind);
+  value["kind"] = entry_kind_name(entry.kind);
   value["image"] = entry.image;
   value["kickstart"] = entry.kickstart;
   value["args"] = entry.args;
   value["args_style"] = entry.args_style;
   value["key"] = entry.key;
   value["variables"] = entry.variables;
+  // Only where they are: what needs neither has the bytes it had before there were any.
+  if (!entry.boot.empty()) value["boot"] = entry.boot;
+  if (!entry.files.empty()) value["files"] = entry.files;
   return value;
+}
+
+json::Value to_json(const std::vector<MenuItem>& items) {
+  json::Value array = json::Value::array();
+  for (const MenuItem& item : items) {
+    json::Value value;
+    switch (item.kind) {
+      case MenuItem::Kind::entry: value["entry"] = item.name; break;
+      case MenuItem::Kind::gap: value["gap"] = item.title; break;
+      case MenuItem::Kind::menu:
+        value["menu"] = item.name;
+        value["title"] = item.title;
+        value["key"] = item.key;
+        value["items"] = to_json(item.items);
+        break;
+    }
+    array.push_back(std::move(value));
+  }
+  return array;
 }
 
 json::Value to_json(const Menu& menu) {
@@ -78,7 +80,9 @@ json::Value to_json(const Menu& menu) {
   value["default_entry"] = menu.default_entry;
   value["picture"] = menu.picture;
   value["template"] = menu.template_name;
-  value["entries"] = menu.entries;
+  // An older agent shows these; one that knows sub-menus reads `items` where they are.
+  value["entries"] = flat_lines(menu.entries);
+  if (has_menus(menu.entries)) value["items"] = to_json(menu.entries);
   return value;
 }
 
@@ -104,11 +108,22 @@ Image read_image(const json::Fields& fields) {
 
 EntryKind read_kind(const json::Fields& fields) {
   const std::string name = fields.line("kind", kLineBytesMax);
-  for (const KindName& row : kKinds)
-    if (row.name == name) return row.kind;
+  if (const auto kind = entry_kind(name)) return *kind;
   fields.fault().set(fields.path("kind"), "'{}': must be install, tool, winpe, shell or local",
                      printable(name));
   return EntryKind::install;
+}
+
+FileSources read_sources(const json::Fields& fields, const std::string& key) {
+  FileSources sources = fields.variables(key);
+  for (const auto& [platform, source] : sources) {
+    if (!is_platform(platform))
+      fields.fault().set(fields.path(key), "'{}': not a platform", printable(platform));
+    if (!file_source(source))
+      fields.fault().set(fields.path(key), "'{}': must be assets/PATH, loaders/PATH or image/PATH",
+                         printable(source));
+  }
+  return sources;
 }
 
 BootEntry read_entry(const json::Fields& fields) {
@@ -124,7 +139,39 @@ BootEntry read_entry(const json::Fields& fields) {
     fields.fault().set(fields.path("args_style"), "'{}': must be inst or legacy", entry.args_style);
   entry.key = fields.line("key", 1);
   entry.variables = fields.variables("variables");
+  entry.boot = read_sources(fields, "boot");
+  fields.members("files", kFilesMax, [&](const std::string& name, const json::Fields& files) {
+    if (!is_boot_file_name(name))
+      fields.fault().set(fields.path("files"), "'{}': not a file's name", printable(name));
+    entry.files[name] = read_sources(files, name);
+  });
   return entry;
+}
+
+std::vector<MenuItem> read_items(const json::Fields& fields, std::size_t depth) {
+  std::vector<MenuItem> items;
+  fields.each("items", kMenuLinesMax, [&](const json::Fields& each) {
+    MenuItem item;
+    if (each.has("menu")) {
+      item.kind = MenuItem::Kind::menu;
+      item.name = each.name("menu");
+      item.title = each.line("title", kLineBytesMax);
+      item.key = each.line("key", 1);
+      if (depth == kMenuDepthMax)
+        each.fault().set(each.path("items"), "menus in menus over {} deep", kMenuDepthMax);
+      else
+        item.items = read_items(each, depth + 1);
+    } else if (each.has("gap")) {
+      item.kind = MenuItem::Kind::gap;
+      item.title = each.line("gap", kLineBytesMax);
+    } else if (each.has("entry")) {
+      item.name = each.name("entry");
+    } else {
+      return;  // of a newer writer
+    }
+    items.push_back(std::move(item));
+  });
+  return items;
 }
 
 Menu read_menu(const json::Fields& fields) {
@@ -134,54 +181,13 @@ Menu read_menu(const json::Fields& fields) {
   menu.default_entry = fields.name_or_empty("default_entry");
   menu.picture = fields.tree_path_or_empty("picture");
   menu.template_name = fields.name_or_empty("template");
-  menu.entries = fields.lines("entries", kEntriesMax, kLineBytesMax);
+  if (fields.has("items")) {
+    menu.entries = read_items(fields, 0);
+  } else {
+    for (const std::string& line : fields.lines("entries", kMenuLinesMax, kLineBytesMax))
+      menu.entries.emplace_back(line);
+  }
   return menu;
-}
-
-void check_entry(const Release& release, const BootEntry& entry, const std::string& path,
-                 json::Fault& fault) {
-  const bool needs_image = installs(entry.kind);
-  const bool bare = entry.kind == EntryKind::shell || entry.kind == EntryKind::local;
-  if (needs_image && entry.image.empty())
-    fault.set(path + ".image", "an entry of kind {} needs an image", kind_name(entry.kind));
-  if (bare && !entry.image.empty())
-    fault.set(path + ".image", "an entry of kind {} has no image", kind_name(entry.kind));
-  if (!entry.image.empty() && release.image(entry.image) == nullptr)
-    fault.set(path + ".image", "'{}': no such image in this release", printable(entry.image));
-  if (!entry.kickstart.empty() && !release.kickstarts.contains(entry.kickstart))
-    fault.set(path + ".kickstart", "'{}': no such kickstart in this release", entry.kickstart);
-}
-
-void check_menu(const Release& release, json::Fault& fault) {
-  const Menu& menu = release.menu;
-  if (!menu.default_entry.empty() && release.entry(menu.default_entry) == nullptr)
-    fault.set("$.menu.default_entry", "'{}': no such entry in this release", menu.default_entry);
-  if (!menu.template_name.empty() && !release.menus.contains(menu.template_name))
-    fault.set("$.menu.template", "'{}': no such menu template in this release", menu.template_name);
-  if (!menu.picture.empty() && !release.assets)
-    fault.set("$.menu.picture", "'{}': this release has no assets", printable(menu.picture));
-  for (std::size_t i = 0; i < menu.entries.size(); ++i) {
-    const std::string& line = menu.entries[i];
-    if (!is_gap(line) && release.entry(line) == nullptr)
-      fault.set(fmt::format("$.menu.entries[{}]", i), "'{}': no such entry in this release",
-                printable(line));
-  }
-}
-
-/// Names that must be unique, and every reference inside.
-void check_references(const Release& release, json::Fault& fault) {
-  std::set<std::string> images;
-  for (std::size_t i = 0; i < release.images.size(); ++i)
-    if (!images.insert(image_key(release.images[i])).second)
-      fault.set(fmt::format("$.images[{}]", i), "{}: there twice", image_key(release.images[i]));
-  std::set<std::string> entries;
-  for (std::size_t i = 0; i < release.entries.size(); ++i) {
-    const std::string path = fmt::format("$.entries[{}]", i);
-    if (!entries.insert(release.entries[i].name).second)
-      fault.set(path, "{}: there twice", release.entries[i].name);
-    check_entry(release, release.entries[i], path, fault);
-  }
-  check_menu(release, fault);
 }
 
 }  // namespace

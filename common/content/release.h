@@ -12,13 +12,13 @@
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/content/boot_entry.h"
 #include "common/content/digest.h"
+#include "common/content/menu.h"
 
 namespace farboot {
 
 inline constexpr std::size_t kReleaseBytesMax = 4u << 20;
-
-using Variables = std::map<std::string, std::string>;
 
 /// What import found out about a tree. Paths are relative to the tree's root.
 struct ImageFacts {
@@ -43,44 +43,6 @@ struct Image {
   ImageFacts facts;
   std::uint64_t size_bytes = 0;
   bool operator==(const Image&) const = default;
-};
-
-enum class EntryKind : std::uint8_t {
-  install,
-  tool,
-  winpe,
-  shell,
-  local
-};
-
-/// True for what may write to a disk: it needs an order or a person's choice.
-constexpr bool installs(EntryKind kind) {
-  return kind == EntryKind::install || kind == EntryKind::winpe;
-}
-
-/// What a machine can be told to boot.
-struct BootEntry {
-  std::string name;   ///< one word; the iPXE label
-  std::string title;  ///< for people
-  EntryKind kind = EntryKind::install;
-  std::string image;      ///< `name@tag`, resolved; empty for shell and local
-  std::string kickstart;  ///< name of a kickstart template; empty for none
-  std::string args;       ///< kernel arguments, a template; added to those of the family
-  std::string
-      args_style;  ///< `inst` (default) or `legacy`: CentOS 7 as the old guides write it, ks=/repo=
-  std::string key;  ///< menu hot key, one character, or empty
-  Variables variables;
-  bool operator==(const BootEntry&) const = default;
-};
-
-struct Menu {
-  std::string title;                 ///< a template
-  Seconds timeout{0};                ///< 0: wait for ever
-  std::string default_entry;         ///< entry name
-  std::string picture;               ///< asset name for `console --picture`, or empty
-  std::string template_name;         ///< operator's own script in `menus`; empty: generated
-  std::vector<std::string> entries;  ///< shown, in this order; `-` or `- text` is a gap
-  bool operator==(const Menu&) const = default;
 };
 
 struct Release {

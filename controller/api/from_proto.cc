@@ -25,6 +25,51 @@ Result<EntryKind> from_proto(v1::EntryKind kind) {
   }
 }
 
+/// What the text says is judged with the whole release.
+Result<std::vector<MenuItem>> menu_items(
+    const google::protobuf::RepeatedPtrField<v1::MenuItem>& items, std::size_t depth = 0) {
+  std::vector<MenuItem> out;
+  if (depth > kMenuDepthMax)
+    return fail(Errc::invalid, "menu: menus in menus over {} deep", kMenuDepthMax);
+  for (const v1::MenuItem& item : items) {
+    MenuItem& made = out.emplace_back();
+    switch (item.line_case()) {
+      case v1::MenuItem::kEntry: made.name = item.entry(); break;
+      case v1::MenuItem::kGap:
+        made.kind = MenuItem::Kind::gap;
+        made.title = item.gap();
+        break;
+      case v1::MenuItem::kMenu: {
+        auto within = menu_items(item.menu().items(), depth + 1);
+        if (!within) return within.error();
+        made = MenuItem::menu(item.menu().name(), item.menu().title(), std::move(*within),
+                              item.menu().key());
+        break;
+      }
+      case v1::MenuItem::LINE_NOT_SET:
+        return fail(Errc::invalid, "menu: a line is neither entry, gap nor menu");
+    }
+  }
+  return out;
+}
+
+Result<Menu> from_proto(const v1::MenuSpec& spec) {
+  Menu out;
+  out.title = spec.title();
+  out.timeout = Seconds(spec.timeout_seconds());
+  out.default_entry = spec.default_entry();
+  out.picture = spec.picture();
+  out.template_name = spec.template_name();
+  if (spec.items().empty()) {
+    out.entries = {spec.entries().begin(), spec.entries().end()};
+    return out;
+  }
+  auto items = menu_items(spec.items());
+  if (!items) return items.error();
+  out.entries = std::move(*items);
+  return out;
+}
+
 Result<BootEntry> from_proto(const v1::EntrySpec& spec) {
   BootEntry out;
   out.name = spec.name();
@@ -38,6 +83,8 @@ Result<BootEntry> from_proto(const v1::EntrySpec& spec) {
   out.args_style = spec.args_style();
   out.key = spec.key();
   out.variables = texts(spec.variables());
+  out.boot = texts(spec.boot().by_platform());
+  for (const auto& [name, sources] : spec.files()) out.files[name] = texts(sources.by_platform());
   return out;
 }
 
@@ -129,12 +176,9 @@ Result<FleetWish> from_proto(const v1::FleetSpec& spec) {
     return fail(Errc::invalid, "comment: at most {} bytes", kCommentBytesMax);
   out.comment = spec.comment();
   out.variables = texts(spec.variables());
-  out.menu.title = spec.menu().title();
-  out.menu.timeout = Seconds(spec.menu().timeout_seconds());
-  out.menu.default_entry = spec.menu().default_entry();
-  out.menu.picture = spec.menu().picture();
-  out.menu.template_name = spec.menu().template_name();
-  out.menu.entries = {spec.menu().entries().begin(), spec.menu().entries().end()};
+  auto menu = from_proto(spec.menu());
+  if (!menu) return menu.error();
+  out.menu = std::move(*menu);
   if (spec.entries_size() > static_cast<int>(kEntriesMax))
     return fail(Errc::invalid, "{} entries, at most {} are possible", spec.entries_size(),
                 kEntriesMax);

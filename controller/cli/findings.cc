@@ -24,6 +24,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 constexpr std::size_t kGuessedBytesMax = 100;
+constexpr std::size_t kNamedMax = 8;  ///< in a list of what there is
 
 }  // namespace
 
@@ -50,6 +51,16 @@ std::vector<Finding> Findings::sorted() const {
   std::stable_sort(out.begin(), out.end(),
                    [](const Finding& a, const Finding& b) { return a.place < b.place; });
   return out;
+}
+
+std::string or_list(std::string hint, const std::vector<std::string>& names,
+                    std::string_view what) {
+  if (!hint.empty()) return hint;
+  if (names.empty()) return fmt::format("there are no {} yet", what);
+  std::string out = fmt::format("{}: ", what);
+  for (std::size_t i = 0; i < names.size() && i < kNamedMax; ++i)
+    out += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > kNamedMax ? out + ", …" : out;
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {

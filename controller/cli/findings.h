@@ -52,4 +52,14 @@ class Findings {
 /// `did you mean "kickstart"?`, or nothing if no candidate is near `name`.
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
+/// `hint` if there is one, else what there is: `images: a, b, …`.
+std::string or_list(std::string hint, const std::vector<std::string>& names, std::string_view what);
+
+template <class Map>
+std::vector<std::string> keys_of(const Map& map) {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : map) out.push_back(key);
+  return out;
+}
+
 }  // namespace farboot

@@ -7,75 +7,6 @@
 namespace farboot {
 namespace {
 
-template <class Map>
-std::vector<std::string> keys(const Map& map) {
-  std::vector<std::string> out;
-  for (const auto& [key, value] : map) out.push_back(key);
-  return out;
-}
-
-std::vector<std::string> entry_names(const FleetDirectory& fleet) {
-  std::vector<std::string> out;
-  out.reserve(fleet.entries.size());
-  for (const FleetEntry& entry : fleet.entries) out.push_back(entry.entry.name);
-  return out;
-}
-
-std::string or_list(std::string hint, const std::vector<std::string>& names,
-                    std::string_view what) {
-  if (!hint.empty()) return hint;
-  if (names.empty()) return fmt::format("there are no {} yet", what);
-  std::string out = fmt::format("{}: ", what);
-  constexpr std::size_t kNamedMax = 8;
-  for (std::size_t i = 0; i < names.size() && i < kNamedMax; ++i)
-    out += (i == 0 ? "" : ", ") + names[i];
-  return names.size() > kNamedMax ? out + ", …" : out;
-}
-
-/// Finds the image an entry names, fills in its tag, or says what is wrong.
-void check_image(FleetEntry& entry, const std::vector<KnownImage>& images, Findings& findings) {
-  std::vector<std::string> all, tags;
-  for (const KnownImage& image : images) {
-    const std::string id = image.name + "@" + image.tag;
-    all.push_back(id);
-    if (id == entry.entry.image) return;
-    if (image.name == entry.entry.image) tags.push_back(id);
-  }
-  if (tags.size() == 1) {
-    entry.entry.image = tags.front();
-    return;
-  }
-  if (tags.size() > 1) {
-    findings.error(entry.image, fmt::format("image {} has several tags", entry.entry.image),
-                   or_list({}, tags, "say which"));
-    return;
-  }
-  std::vector<std::string> names = all;
-  for (const KnownImage& image : images) names.push_back(image.name);
-  findings.error(entry.image, fmt::format("image {} is not imported", printable(entry.entry.image)),
-                 all.empty() ? "there are no images yet; `farboot image import`"
-                             : or_list(did_you_mean(entry.entry.image, names), all, "images"));
-}
-
-bool needs_image(EntryKind kind) { return installs(kind) || kind == EntryKind::tool; }
-
-void check_key(const FleetEntry& entry, std::map<std::string, Place>& keys_seen,
-               Findings& findings) {
-  if (entry.entry.key.empty()) return;
-  const unsigned char c = static_cast<unsigned char>(entry.entry.key[0]);
-  if (entry.entry.key.size() != 1 || c <= ' ' || c > '~') {
-    findings.error(entry.key, fmt::format("key: want one visible character, not \"{}\"",
-                                          printable(entry.entry.key)));
-    return;
-  }
-  const auto [first, fresh] = keys_seen.emplace(entry.entry.key, entry.key);
-  if (!fresh)
-    findings.error(entry.key, fmt::format("key {} is used by another entry already ({})",
-                                          entry.entry.key, to_string(first->second)));
-}
-
-bool is_gap(std::string_view item) { return item == "-" || item.starts_with("- "); }
-
 /// One thing that must not be known twice in the whole fleet: says both places.
 class Unique {
  public:
@@ -123,7 +54,7 @@ void check_host(const FleetDirectory& fleet, FleetHost& host, Findings& findings
                    "nothing to know the machine by");
   const FleetEntry* entry = fleet.entry(spec.entry);
   if (!spec.entry.empty() && entry == nullptr) {
-    const auto names = entry_names(fleet);
+    const auto names = fleet.entry_names();
     findings.error(host.entry, fmt::format("entry {} does not exist", printable(spec.entry)),
                    or_list(did_you_mean(spec.entry, names), names, "entries"));
   }
@@ -135,111 +66,15 @@ void check_host(const FleetDirectory& fleet, FleetHost& host, Findings& findings
                    fmt::format("install: entry {} installs nothing", spec.entry));
 }
 
-/// What unknown machines do when nobody presses a key.
-void check_timer(const FleetDirectory& fleet, Findings& findings) {
-  const FleetMenu& menu = fleet.menu;
-  const bool generated = menu.menu.template_name.empty();
-  if (menu.menu.timeout.count() == 0) return;
-  if (!menu.menu.default_entry.empty()) {
-    const FleetEntry& standard = *fleet.entry(menu.menu.default_entry);
-    if (standard.kind_known && installs(standard.entry.kind))
-      findings.warning(menu.default_entry,
-                       fmt::format("menu: every unknown machine installs {} after {} s",
-                                   menu.menu.default_entry, menu.menu.timeout.count()),
-                       "is that meant? `default: local` is the careful choice");
-    return;
-  }
-  for (const std::string& item : menu.menu.entries) {
-    if (is_gap(item)) continue;
-    const FleetEntry* first = fleet.entry(item);
-    if (generated && first != nullptr && first->kind_known && installs(first->entry.kind))
-      findings.warning(menu.timeout,
-                       fmt::format("menu: no default is named, and {} installs: after {} s unknown "
-                                   "machines boot their disk",
-                                   item, menu.menu.timeout.count()),
-                       "name the entry that the timer is to take: `default: local`");
-    return;
-  }
-}
-
 }  // namespace
 
-void check_fleet(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
-                 Findings& findings) {
-  check_entries(fleet, images, findings);
+void check_fleet(FleetDirectory& fleet, const KnownContent& known, Findings& findings) {
+  check_entries(fleet, known, findings);
   check_menu(fleet, findings);
   check_hosts(fleet, findings);
   check_templates(fleet, findings);
   check_unused(fleet, findings);
-  lint_kickstarts(fleet, images, findings);
-}
-
-void check_entries(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
-                   Findings& findings) {
-  std::map<std::string, Place> keys_seen;
-  for (FleetEntry& entry : fleet.entries) {
-    check_key(entry, keys_seen, findings);
-    const BootEntry& spec = entry.entry;
-    if (!spec.kickstart.empty() && !fleet.kickstarts.contains(spec.kickstart)) {
-      const auto names = keys(fleet.kickstarts);
-      findings.error(entry.kickstart,
-                     fmt::format("kickstart {} does not exist: there is no kickstarts/{}.ks",
-                                 printable(spec.kickstart), printable(spec.kickstart)),
-                     or_list(did_you_mean(spec.kickstart, names), names, "kickstarts"));
-    }
-    if (entry.kind_known && !needs_image(spec.kind)) {
-      if (!spec.image.empty())
-        findings.error(entry.image, "image: a shell or the local disk has none");
-      if (!spec.kickstart.empty())
-        findings.error(entry.kickstart, "kickstart: a shell or the local disk has none");
-      continue;
-    }
-    if (spec.image.empty()) {
-      if (entry.kind_known)
-        findings.error(entry.place, fmt::format("entry {} has no image", spec.name),
-                       "name an image, or say kind: shell or kind: local");
-    } else if (images) {
-      check_image(entry, *images, findings);
-    }
-  }
-}
-
-void check_menu(const FleetDirectory& fleet, Findings& findings) {
-  const FleetMenu& menu = fleet.menu;
-  const auto names = entry_names(fleet);
-  std::set<std::string> shown;
-  for (std::size_t i = 0; i < menu.menu.entries.size(); ++i) {
-    const std::string& item = menu.menu.entries[i];
-    if (is_gap(item)) continue;
-    if (fleet.entry(item) == nullptr)
-      findings.error(menu.entries[i], fmt::format("menu: entry {} does not exist", printable(item)),
-                     or_list(did_you_mean(item, names), names, "entries"));
-    else if (!shown.insert(item).second)
-      findings.error(menu.entries[i], fmt::format("menu: entry {} stands here twice", item));
-  }
-  const std::string& standard = menu.menu.default_entry;
-  if (!standard.empty() && fleet.entry(standard) == nullptr)
-    findings.error(menu.default_entry,
-                   fmt::format("menu: default {} does not exist", printable(standard)),
-                   or_list(did_you_mean(standard, names), names, "entries"));
-  else if (!standard.empty() && !shown.contains(standard))
-    findings.error(menu.default_entry, fmt::format("menu: default {} is not in the menu", standard),
-                   "add it to entries");
-  else
-    check_timer(fleet, findings);
-  if (!menu.menu.picture.empty() && !fleet.assets.contains(menu.menu.picture)) {
-    const auto assets = keys(fleet.assets);
-    findings.error(menu.picture,
-                   fmt::format("menu: there is no assets/{}", printable(menu.menu.picture)),
-                   or_list(did_you_mean(menu.menu.picture, assets), assets, "assets"));
-  }
-  if (!menu.menu.template_name.empty() && !fleet.menus.contains(menu.menu.template_name)) {
-    const auto menus = keys(fleet.menus);
-    findings.error(
-        menu.template_name,
-        fmt::format("menu: there is no menus/{}.ipxe", printable(menu.menu.template_name)),
-        or_list(did_you_mean(menu.menu.template_name, menus), menus, "templates"));
-  }
+  lint_kickstarts(fleet, known.images, findings);
 }
 
 void check_hosts(FleetDirectory& fleet, Findings& findings) {

@@ -2,6 +2,7 @@
 // templates whose every variable is defined. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,14 +17,22 @@ struct KnownImage {
   std::string name, tag, version, family;
 };
 
-/// Everything below. `images`: none if the controller could not be asked; images are then not
-/// judged. MACs, UUIDs and image names are put into their full, normal form on the way.
-void check_fleet(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
-                 Findings& findings);
+/// What the controller has. nullopt: it could not be asked, and what depends on it is not judged.
+struct KnownContent {
+  std::optional<std::vector<KnownImage>> images;
+  std::optional<std::vector<std::string>> loaders;  ///< paths; none before the first import
+};
 
+/// Everything below. MACs, UUIDs and image names are put into their full, normal form on the way.
+void check_fleet(FleetDirectory& fleet, const KnownContent& known, Findings& findings);
+
+/// entry_check.cc
+void check_entries(FleetDirectory& fleet, const KnownContent& known, Findings& findings);
+/// menu_check.cc
 void check_menu(const FleetDirectory& fleet, Findings& findings);
-void check_entries(FleetDirectory& fleet, const std::optional<std::vector<KnownImage>>& images,
-                   Findings& findings);
+/// A hot key, and that nobody else in `seen` has it.
+void check_menu_key(const std::string& key, const Place& place, std::map<std::string, Place>& seen,
+                    Findings& findings);
 void check_hosts(FleetDirectory& fleet, Findings& findings);
 void check_unused(const FleetDirectory& fleet, Findings& findings);
 /// template_check.cc: every variable defined wherever the template is used.

@@ -205,6 +205,12 @@ const FleetEntry* FleetDirectory::entry(std::string_view name) const {
   return found == entries.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> FleetDirectory::entry_names() const {
+  std::vector<std::string> out;
+  for (const FleetEntry& each : entries) out.push_back(each.entry.name);
+  return out;
+}
+
 FleetDirectory read_fleet(const fs::path& folder, Findings& findings) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {

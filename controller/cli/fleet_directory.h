@@ -26,18 +26,32 @@ struct FleetVariables {
   std::map<std::string, Place> places;
 };
 
+/// Of one file: a source for each platform.
+struct FleetSources {
+  FileSources values;
+  std::map<std::string, Place> places;
+};
+
 struct FleetEntry {
   BootEntry entry;
   bool kind_known = true;  ///< false: reported already, do not judge the rest by it
-  Place place, image, kickstart, args, key;
+  Place place, kind, image, kickstart, args, args_style, key;
   FleetVariables variables;
+  FleetSources boot;
+  std::map<std::string, FleetSources> files;  ///< by name in the machine
+};
+
+/// Where a line of a menu stands, and the lines of the menu it is.
+struct MenuPlaces {
+  Place place, key;
+  std::vector<MenuPlaces> items;
 };
 
 struct FleetMenu {
   Menu menu;
   bool entries_written = false;  ///< false: all entries, in the order of the file
   Place place, title, timeout, default_entry, picture, template_name;
-  std::vector<Place> entries;  ///< of menu.entries
+  std::vector<MenuPlaces> entries;  ///< of menu.entries
 };
 
 struct FleetHost {
@@ -76,6 +90,7 @@ struct FleetDirectory {
   std::vector<FleetSite> sites;              ///< by name
 
   const FleetEntry* entry(std::string_view name) const;
+  std::vector<std::string> entry_names() const;
 };
 
 /// Reads everything; what cannot be read or has the wrong shape goes to `findings` and is left out.

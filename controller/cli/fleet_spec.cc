@@ -99,7 +99,22 @@ class Sender {
     out.set_default_entry(menu.default_entry);
     out.set_picture(menu.picture);
     out.set_template_name(menu.template_name);
-    for (const std::string& entry : menu.entries) out.add_entries(entry);
+    for (const std::string& line : flat_lines(menu.entries)) out.add_entries(line);
+    if (has_menus(menu.entries))
+      for (const MenuItem& item : menu.entries) fill_item(item, *out.add_items());
+  }
+
+  static void fill_item(const MenuItem& item, v1::MenuItem& out) {
+    switch (item.kind) {
+      case MenuItem::Kind::entry: out.set_entry(item.name); return;
+      case MenuItem::Kind::gap: out.set_gap(item.title); return;
+      case MenuItem::Kind::menu: break;
+    }
+    v1::SubMenu& menu = *out.mutable_menu();
+    menu.set_name(item.name);
+    menu.set_title(item.title);
+    menu.set_key(item.key);
+    for (const MenuItem& each : item.items) fill_item(each, *menu.add_items());
   }
 
   void add_entry(const BootEntry& entry) {
@@ -113,6 +128,9 @@ class Sender {
     out.set_args_style(entry.args_style);
     out.set_key(entry.key);
     fill(entry.variables, *out.mutable_variables());
+    if (!entry.boot.empty()) fill(entry.boot, *out.mutable_boot()->mutable_by_platform());
+    for (const auto& [name, sources] : entry.files)
+      fill(sources, *(*out.mutable_files())[name].mutable_by_platform());
   }
 
   Result<void> add_asset(const std::string& path, const FleetAsset& asset) {

@@ -13,15 +13,6 @@ namespace {
 constexpr std::uint64_t kTimeoutSecondsMax = 24 * 3600;
 constexpr std::uint64_t kInstallsMax = 10'000;
 
-std::optional<EntryKind> entry_kind(std::string_view text) {
-  if (text == "install") return EntryKind::install;
-  if (text == "tool") return EntryKind::tool;
-  if (text == "winpe") return EntryKind::winpe;
-  if (text == "shell") return EntryKind::shell;
-  if (text == "local") return EntryKind::local;
-  return std::nullopt;
-}
-
 void read_kind(YamlReader& reader, const YamlNode& node, FleetEntry& out) {
   const std::string text = reader.text(node, "kind");
   const auto kind = entry_kind(text);
@@ -44,19 +35,55 @@ void read_args_style(YamlReader& reader, const YamlNode& node, BootEntry& out) {
       fmt::format("args_style: want inst or legacy, not \"{}\"", printable(out.args_style)));
 }
 
+/// `assets/memtest.efi`, or `{bios: assets/memtest.bin, efi: assets/memtest.efi}`.
+FleetSources read_sources(YamlReader& reader, const YamlNode& node, const std::string& what) {
+  FleetSources out;
+  const auto add = [&](const std::string& platform, const YamlNode& value) {
+    const std::string text = reader.text(value, what);
+    if (!text.empty() && !file_source(text))
+      reader.findings().error(
+          reader.at(value), fmt::format("{}: \"{}\" is no place of a file", what, printable(text)),
+          "assets/PATH, loaders/PATH, or image/PATH in the entry's image");
+    out.values[platform] = text;
+    out.places[platform] = reader.at(value);
+  };
+  if (node.kind != YamlNode::Kind::map) {
+    add("any", node);
+    return out;
+  }
+  for (const YamlMember& member : reader.map(node, what, {kPlatforms.begin(), kPlatforms.end()}))
+    add(member.key, member.value);
+  return out;
+}
+
+void read_files(YamlReader& reader, const YamlNode& node, FleetEntry& out) {
+  for (const YamlMember& member : reader.map(node, "files")) {
+    if (!is_boot_file_name(member.key)) {
+      reader.findings().error(
+          reader.at(member.line),
+          fmt::format("files: \"{}\" is not a name a file can have in the machine",
+                      printable(member.key)),
+          "letters, digits and . _ / + = - with single blanks between words");
+      continue;
+    }
+    out.files[member.key] = read_sources(reader, member.value, "files: " + member.key);
+    out.entry.files[member.key] = out.files[member.key].values;
+  }
+}
+
 FleetEntry read_entry(YamlReader& reader, const YamlMember& member) {
   FleetEntry out;
   out.entry.name = member.key;
   out.place = reader.at(member.line);
-  out.image = out.kickstart = out.args = out.key = out.place;
+  out.kind = out.image = out.kickstart = out.args = out.args_style = out.key = out.place;
   if (!is_name(member.key))
     reader.findings().error(out.place,
                             fmt::format("\"{}\" is not a name for an entry", printable(member.key)),
                             "names are lower-case letters, digits, dots, dashes, underscores");
   const std::string what = "entry " + member.key;
-  for (const YamlMember& field : reader.map(
-           member.value, what,
-           {"title", "image", "kickstart", "args", "args_style", "key", "kind", "variables"})) {
+  for (const YamlMember& field : reader.map(member.value, what,
+                                            {"title", "image", "kickstart", "args", "args_style",
+                                             "key", "kind", "variables", "boot", "files"})) {
     const YamlNode& value = field.value;
     if (field.key == "title") out.entry.title = reader.text(value, "title");
     if (field.key == "image") {
@@ -71,17 +98,73 @@ FleetEntry read_entry(YamlReader& reader, const YamlMember& member) {
       out.entry.args = reader.text(value, "args");
       out.args = reader.at(value);
     }
-    if (field.key == "args_style") read_args_style(reader, value, out.entry);
+    if (field.key == "args_style") {
+      read_args_style(reader, value, out.entry);
+      out.args_style = reader.at(value);
+    }
     if (field.key == "key") {
       out.entry.key = reader.text(value, "key");
       out.key = reader.at(value);
     }
-    if (field.key == "kind") read_kind(reader, value, out);
+    if (field.key == "kind") {
+      read_kind(reader, value, out);
+      out.kind = reader.at(value);
+    }
+    if (field.key == "boot") out.boot = read_sources(reader, value, "boot");
+    if (field.key == "files") read_files(reader, value, out);
     if (field.key == "variables") out.variables = reader.variables(value);
   }
   if (out.entry.title.empty()) out.entry.title = out.entry.name;
   out.entry.variables = out.variables.values;
+  out.entry.boot = out.boot.values;
   return out;
+}
+
+void read_lines(YamlReader& reader, const YamlNode& node, std::size_t depth,
+                std::vector<MenuItem>& lines, std::vector<MenuPlaces>& places);
+
+/// `{menu: tools, title: Tools, key: t, entries: […]}`
+void read_sub_menu(YamlReader& reader, const YamlNode& node, std::size_t depth, MenuItem& item,
+                   MenuPlaces& places) {
+  item.kind = MenuItem::Kind::menu;
+  bool named = false;
+  for (const YamlMember& field :
+       reader.map(node, "menu in the menu", {"menu", "title", "key", "entries"})) {
+    if (field.key == "menu") {
+      item.name = reader.text(field.value, "menu");
+      places.place = reader.at(field.value);
+      named = true;
+    }
+    if (field.key == "title") item.title = reader.text(field.value, "title");
+    if (field.key == "key") {
+      item.key = reader.text(field.value, "key");
+      places.key = reader.at(field.value);
+    }
+    if (field.key == "entries" && depth > kMenuDepthMax)
+      reader.findings().error(reader.at(field.line),
+                              fmt::format("menus in menus over {} deep", kMenuDepthMax));
+    else if (field.key == "entries")
+      read_lines(reader, field.value, depth, item.items, places.items);
+  }
+  if (!named || !is_name(item.name))
+    reader.findings().error(
+        places.place,
+        named ? fmt::format("\"{}\" is not a name for a menu", printable(item.name))
+              : std::string("a menu in the menu needs a name"),
+        "{menu: tools, title: Tools, entries: [memtest, shell]}");
+  if (item.title.empty()) item.title = item.name;
+}
+
+void read_lines(YamlReader& reader, const YamlNode& node, std::size_t depth,
+                std::vector<MenuItem>& lines, std::vector<MenuPlaces>& places) {
+  for (const YamlNode& line : reader.list(node, "entries")) {
+    MenuPlaces& place = places.emplace_back();
+    place.place = place.key = reader.at(line);
+    if (line.kind == YamlNode::Kind::map)
+      read_sub_menu(reader, line, depth + 1, lines.emplace_back(), place);
+    else
+      lines.emplace_back(reader.text(line, "entries"));
+  }
 }
 
 FleetMenu read_menu(YamlReader& reader, const YamlMember& member) {
@@ -115,10 +198,7 @@ FleetMenu read_menu(YamlReader& reader, const YamlMember& member) {
     }
     if (field.key == "entries") {
       out.entries_written = true;
-      for (const YamlNode& item : reader.list(value, "entries")) {
-        out.menu.entries.push_back(reader.text(item, "entries"));
-        out.entries.push_back(reader.at(item));
-      }
+      read_lines(reader, value, 0, out.menu.entries, out.entries);
     }
   }
   return out;
@@ -195,7 +275,7 @@ void read_fleet_yaml(const YamlNode& root, const std::string& file, FleetDirecto
   if (fleet.menu.entries_written) return;
   for (const FleetEntry& entry : fleet.entries) {
     fleet.menu.menu.entries.push_back(entry.entry.name);
-    fleet.menu.entries.push_back(entry.place);
+    fleet.menu.entries.push_back({entry.place, entry.place, {}});
   }
 }
 

@@ -177,8 +177,7 @@ class Checker {
 std::vector<Context> entry_contexts(const FleetDirectory& fleet, const FleetEntry& entry) {
   const Variables& common = fleet.variables.values;
   const Variables& own = entry.variables.values;
-  const auto& shown = fleet.menu.menu.entries;
-  const bool in_menu = std::find(shown.begin(), shown.end(), entry.entry.name) != shown.end();
+  const bool in_menu = fleet.menu.menu.shows(entry.entry.name);
   std::vector<Context> out;
   for (const FleetSite& site : fleet.sites) {
     if (in_menu)

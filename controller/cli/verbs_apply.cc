@@ -32,24 +32,29 @@ std::string counted(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-/// What the controller has, so that images can be judged. An unreachable controller is reported
-/// after the mistakes that need none.
-Result<std::vector<KnownImage>> known_images(Session& session) {
+/// What the controller has, so that the fleet can be judged by it. An unreachable controller is
+/// reported after the mistakes that need none.
+Result<KnownContent> known_content(Session& session) {
+  KnownContent known;
   v1::ListImagesResponse answer;
-  const auto done = session.call(&Stub::ListImages, v1::ListImagesRequest(), answer);
-  if (!done) return done.error();
-  std::vector<KnownImage> out;
+  const auto listed = session.call(&Stub::ListImages, v1::ListImagesRequest(), answer);
+  if (!listed) return listed.error();
+  known.images.emplace();
   for (const v1::ImageRecord& image : answer.images())
-    out.push_back({image.name(), image.tag(), image.version(), image.family()});
-  return out;
+    known.images->push_back({image.name(), image.tag(), image.version(), image.family()});
+  v1::LoaderSet loaders;
+  const auto got = session.call(&Stub::GetLoaders, v1::GetLoadersRequest(), loaders);
+  if (!got && got.error().code != Errc::not_found) return got.error();
+  known.loaders.emplace(loaders.files().begin(), loaders.files().end());
+  return known;
 }
 
 /// The directory, if it may be sent; otherwise says why not and sets the exit code.
 std::optional<FleetDirectory> checked_fleet(Session& session, const std::string& folder) {
-  const auto images = known_images(session);
+  const auto known = known_content(session);
   Findings findings;
   FleetDirectory fleet = read_fleet(folder, findings);
-  check_fleet(fleet, images ? std::optional(*images) : std::nullopt, findings);
+  check_fleet(fleet, known ? *known : KnownContent(), findings);
   print_findings(session, folder, findings);
   if (findings.errors() > 0) {
     session.note(fmt::format(
@@ -58,8 +63,8 @@ std::optional<FleetDirectory> checked_fleet(Session& session, const std::string&
     session.exit = Exit::failed;
     return std::nullopt;
   }
-  if (!images) {
-    session.exit = session.report(images.error());
+  if (!known) {
+    session.exit = session.report(known.error());
     return std::nullopt;
   }
   return fleet;

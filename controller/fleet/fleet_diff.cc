@@ -21,8 +21,29 @@ class Lines {
     for (const std::string& value : values) text_ += fmt::format("{} - {}\n", name, value);
     return *this;
   }
+  /// Lines of a menu in a menu stand two blanks further in.
+  Lines& add(std::string_view name, const std::vector<MenuItem>& items, std::size_t depth = 0) {
+    for (const MenuItem& item : items) {
+      text_ += fmt::format("{} {:{}}- ", name, "", 2 * depth);
+      switch (item.kind) {
+        case MenuItem::Kind::entry: text_ += item.name; break;
+        case MenuItem::Kind::gap: text_ += item.title.empty() ? "-" : "- " + item.title; break;
+        case MenuItem::Kind::menu:
+          text_ += fmt::format("menu {}: {}", item.name, item.title);
+          if (!item.key.empty()) text_ += fmt::format(" (key {})", item.key);
+          break;
+      }
+      text_ += '\n';
+      add(name, item.items, depth + 1);
+    }
+    return *this;
+  }
   Lines& add(std::string_view name, const Variables& values) {
     for (const auto& [key, value] : values) text_ += fmt::format("{}.{}: {}\n", name, key, value);
+    return *this;
+  }
+  Lines& add(std::string_view name, const std::map<std::string, FileSources>& files) {
+    for (const auto& [file, sources] : files) add(fmt::format("{} {}", name, file), sources);
     return *this;
   }
   const std::string& text() const { return text_; }
@@ -33,7 +54,7 @@ class Lines {
 
 std::string entry_text(const BootEntry& entry) {
   return Lines()
-      .add("kind", to_string(entry.kind))
+      .add("kind", entry_kind_name(entry.kind))
       .add("title", entry.title)
       .add("image", entry.image)
       .add("kickstart", entry.kickstart)
@@ -41,6 +62,8 @@ std::string entry_text(const BootEntry& entry) {
       .add("args_style", entry.args_style)
       .add("key", entry.key)
       .add("variables", entry.variables)
+      .add("boot", entry.boot)
+      .add("file", entry.files)
       .text();
 }
 
@@ -81,17 +104,6 @@ void add_texts(Items& items, const std::string& what,
 }
 
 }  // namespace
-
-std::string_view to_string(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::install: return "install";
-    case EntryKind::tool: return "tool";
-    case EntryKind::winpe: return "winpe";
-    case EntryKind::shell: return "shell";
-    case EntryKind::local: return "local";
-  }
-  return "unknown";
-}
 
 Items release_items(const Release& release, const Manifest* assets) {
   Items items;

@@ -36,7 +36,4 @@ Items site_items(const std::vector<Site>& sites);
 /// In the order of the items.
 std::vector<Change> compare(const Items& before, const Items& after);
 
-/// `install`, `tool`, `winpe`, `shell`, `local`
-std::string_view to_string(EntryKind kind);
-
 }  // namespace farboot

@@ -26,8 +26,7 @@ class Collector {
 
   std::vector<BrokenTemplate> run() {
     for (const BootEntry& entry : release_.entries) {
-      const auto& shown = release_.menu.entries;
-      if (std::find(shown.begin(), shown.end(), entry.name) != shown.end())
+      if (release_.menu.shows(entry.name))
         compare(entry, before_.name.empty() ? nullptr : &kNobody, kNobody);
       for (const HostSpec& host : after_.hosts) {
         if (host.entry != entry.name) continue;

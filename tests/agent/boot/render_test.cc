@@ -27,32 +27,38 @@ ScriptFrame uefi() {
   return frame;
 }
 
-BootEntry entry_of(std::string name, std::string title, EntryKind kind, std::string key = "") {
-  BootEntry entry;
-  entry.name = std::move(name);
-  entry.title = std::move(title);
-  entry.kind = kind;
-  entry.key = std::move(key);
-  return entry;
+using Line = MenuPage::Line;
+
+Line entry_line(std::string name, std::string text, EntryKind boots, std::string key = "") {
+  return {.name = std::move(name), .text = std::move(text), .key = std::move(key), .boots = boots};
+}
+Line gap(std::string text) { return {.kind = Line::Kind::gap, .text = std::move(text)}; }
+Line sub_menu(std::string name, std::string text, std::string key, std::vector<Line> lines) {
+  return {.kind = Line::Kind::menu,
+          .name = std::move(name),
+          .text = std::move(text),
+          .key = std::move(key),
+          .lines = std::move(lines)};
 }
 
-struct Entries {
-  BootEntry centos7 = entry_of("centos7", "CentOS 7", EntryKind::install, "c");
-  BootEntry memtest = entry_of("memtest", "Memory test", EntryKind::tool);
-  BootEntry shell = entry_of("shell", "iPXE shell", EntryKind::shell);
-  BootEntry local = entry_of("local", "Boot from the local disk", EntryKind::local);
+MenuPage sample_page() {
+  MenuPage page;
+  page.title = "Farboot lyon";
+  page.release = 6;
+  page.timeout_ms = 10'000;
+  page.default_entry = "centos7";
+  page.lines = {entry_line("centos7", "CentOS 7", EntryKind::install, "c"),
+                gap(""),
+                gap("Tools"),
+                entry_line("memtest", "Memory test", EntryKind::tool),
+                entry_line("shell", "iPXE shell", EntryKind::shell),
+                entry_line("local", "Boot from the local disk", EntryKind::local)};
+  return page;
+}
 
-  MenuPage page() const {
-    MenuPage page;
-    page.title = "Farboot lyon";
-    page.release = 6;
-    page.timeout_ms = 10'000;
-    page.default_entry = "centos7";
-    page.lines = {{&centos7, centos7.title}, {nullptr, ""},         {nullptr, "Tools"},
-                  {&memtest, memtest.title}, {&shell, shell.title}, {&local, local.title}};
-    return page;
-  }
-};
+std::string local_script(const ScriptFrame& frame, std::string why) {
+  return render_ipxe(frame, LocalAnswer{std::move(why)});
+}
 
 TEST(FirstScript, IsTheGoldenOne) {
   expect_golden("ipxe/first.ipxe", first_script("http://10.4.0.2", {}));
@@ -66,70 +72,65 @@ TEST(FirstScript, BootsTheDiskInTheSitesWayIfNobodyAnswers) {
 }
 
 TEST(MenuScript, IsTheGoldenOne) {
-  const Entries entries;
-  MenuPage page = entries.page();
-  page.picture_url = "http://10.4.0.2/a/bg.png";
-  expect_golden("ipxe/menu.ipxe", menu_script(bios(), page));
+  MenuPage page = sample_page();
+  page.picture = "a/bg.png";
+  expect_golden("ipxe/menu.ipxe", render_ipxe(bios(), page));
 }
 
 TEST(MenuScript, GivesItsTimerTheDiskOnceTheMachineWasInstalled) {
-  const Entries entries;
-  MenuPage page = entries.page();
+  MenuPage page = sample_page();
   page.default_local = true;
-  EXPECT_NE(menu_script(bios(), page).find("choose --default local --timeout 10000 "),
+  EXPECT_NE(render_ipxe(bios(), page).find("choose --default local --timeout 10000 "),
             std::string::npos);
   page.lines.pop_back();  // the operator offers no disk
-  const std::string script = menu_script(bios(), page);
+  const std::string script = render_ipxe(bios(), page);
   EXPECT_NE(script.find("item LOCAL Boot from the local disk\n"), std::string::npos);
   EXPECT_NE(script.find("choose --default LOCAL "), std::string::npos);
   page.default_entry = "memtest";
-  EXPECT_NE(menu_script(bios(), page).find("choose --default memtest "), std::string::npos)
+  EXPECT_NE(render_ipxe(bios(), page).find("choose --default memtest "), std::string::npos)
       << "harmless";
   page.default_entry.clear();
-  EXPECT_NE(menu_script(bios(), page).find("choose --default LOCAL "), std::string::npos)
+  EXPECT_NE(render_ipxe(bios(), page).find("choose --default LOCAL "), std::string::npos)
       << "the timer would take the first";
   page.lines.clear();
-  EXPECT_NE(menu_script(bios(), page).find("choose --default LOCAL "), std::string::npos);
+  EXPECT_NE(render_ipxe(bios(), page).find("choose --default LOCAL "), std::string::npos);
 }
 
-std::string start_of(const MenuPage& page) {
-  const std::string script = menu_script(bios(), page);
+std::string start_name(const MenuPage& page) {
+  const std::string script = render_ipxe(bios(), page);
   const std::size_t at = script.find("choose --default ") + 17;
   return script.substr(at, script.find(' ', at) - at);
 }
 
 TEST(MenuScript, LetsItsTimerInstallOnlyWhatDefaultNames) {
-  Entries entries;
-  MenuPage page = entries.page();
-  EXPECT_EQ(start_of(page), "centos7") << "named and shown";
+  MenuPage page = sample_page();
+  EXPECT_EQ(start_name(page), "centos7") << "named and shown";
   page.default_entry.clear();
-  EXPECT_EQ(start_of(page), "local") << "nobody named the first one";
+  EXPECT_EQ(start_name(page), "local") << "nobody named the first one";
   page.default_entry = "ubuntu-arm";
-  EXPECT_EQ(start_of(page), "local") << "named, but not for this machine";
-  entries.centos7.kind = EntryKind::winpe;
-  EXPECT_EQ(start_of(page), "local") << "Windows' set-up writes to disks too";
+  EXPECT_EQ(start_name(page), "local") << "named, but not for this machine";
+  page.lines[0].boots = EntryKind::winpe;
+  EXPECT_EQ(start_name(page), "local") << "Windows' set-up writes to disks too";
   page.default_entry = "centos7";
-  EXPECT_EQ(start_of(page), "centos7");
+  EXPECT_EQ(start_name(page), "centos7");
   page.default_entry.clear();
   page.lines.erase(page.lines.begin());
-  EXPECT_EQ(start_of(page), "memtest") << "installs nothing";
+  EXPECT_EQ(start_name(page), "memtest") << "installs nothing";
   page.default_entry = "centos7";
-  EXPECT_EQ(start_of(page), "local") << "what was meant is not here: no other in its place";
+  EXPECT_EQ(start_name(page), "local") << "what was meant is not here: no other in its place";
 }
 
 TEST(MenuScript, PutsTheCursorFirstWhereNoTimerRuns) {
-  const Entries entries;
-  MenuPage page = entries.page();
+  MenuPage page = sample_page();
   page.timeout_ms = 0;
   page.default_entry.clear();
-  EXPECT_EQ(start_of(page), "centos7");
+  EXPECT_EQ(start_name(page), "centos7");
 }
 
 TEST(MenuScript, WaitsForEverWithoutTimeout) {
-  const Entries entries;
-  MenuPage page = entries.page();
+  MenuPage page = sample_page();
   page.timeout_ms = 0;
-  EXPECT_NE(menu_script(bios(), page).find("choose --default centos7 target"), std::string::npos);
+  EXPECT_NE(render_ipxe(bios(), page).find("choose --default centos7 target"), std::string::npos);
 }
 
 TEST(LocalScript, IsTheGoldenOneForEachFirmware) {
@@ -160,47 +161,81 @@ TEST(LocalBoot, IsChosenPerMachine) {
     EXPECT_FALSE(parse_local_boot(wrong)) << wrong;
 }
 
+TEST(MenuScript, HoldsMenusInTheMenu) {
+  MenuPage page = sample_page();
+  page.default_entry = "local";
+  page.lines[3] =
+      sub_menu("tools", "Tools", "t",
+               {entry_line("memtest", "Memory test", EntryKind::tool, "m"), gap("Discs"),
+                sub_menu("windows", "", "", {entry_line("pe", "WinPE", EntryKind::winpe)}),
+                entry_line("shell", "iPXE shell", EntryKind::shell)});
+  expect_golden("ipxe/menu_nested.ipxe", render_ipxe(bios(), page));
+}
+
+TEST(MenuScript, LetsNoTimerGoIntoAMenu) {
+  MenuPage page = sample_page();
+  page.default_entry.clear();
+  page.lines.erase(page.lines.begin());
+  page.lines.insert(page.lines.begin(), sub_menu("tools", "Tools", "", {gap("x")}));
+  EXPECT_EQ(start_name(page), "memtest");
+  page.default_entry = "tools";
+  EXPECT_EQ(start_name(page), "local") << "a menu is no entry";
+}
+
 TEST(WaitScript, IsTheGoldenOne) {
   const ScriptFrame frame = bios();
   expect_golden("ipxe/wait.ipxe",
-                wait_script(frame, machine_url(frame), "no release is active yet", false));
+                render_ipxe(frame, WaitAnswer{"no release is active yet", false, {}}));
   expect_golden("ipxe/wait_patient.ipxe",
-                wait_script(frame, machine_url(frame), "4 installs are under way", true));
+                render_ipxe(frame, WaitAnswer{"4 installs are under way", true, {}}));
+}
+
+TEST(WaitScript, AsksForItsEntryAgain) {
+  const std::string script = render_ipxe(bios(), WaitAnswer{"full", true, "centos7"});
+  EXPECT_NE(script.find("&entry=centos7 ||\n"), std::string::npos) << script;
 }
 
 TEST(Scripts, OfTheRestAreGolden) {
-  const Entries entries;
   const ScriptFrame frame = uefi();
-  expect_golden("ipxe/shell.ipxe", shell_script(frame));
-  expect_golden("ipxe/trouble.ipxe", trouble_script(frame, "entry x: its image has no kernel"));
-  expect_golden("ipxe/confirm.ipxe", confirm_script(frame, entries.centos7,
-                                                    machine_url(frame) + "&entry=centos7~again"));
+  expect_golden("ipxe/shell.ipxe", render_ipxe(frame, ShellAnswer{}));
+  expect_golden("ipxe/trouble.ipxe",
+                render_ipxe(frame, TroubleAnswer{"entry x: its image has no kernel"}));
+  expect_golden("ipxe/confirm.ipxe", render_ipxe(frame, ConfirmAnswer{"centos7", "CentOS 7"}));
 }
 
 TEST(LoadScript, NamesItsInitrd) {
   LoadPlan plan{.headline = "x",
-                .kernel_url = "http://10.4.0.2/t/00/vmlinuz",
-                .initrd_url = "http://10.4.0.2/t/00/initrd.gz",
+                .kernel = "t/00/vmlinuz",
+                .initrd = "t/00/initrd.gz",
                 .arguments = "a=b # c || d\nshell"};
-  const std::string script = load_script(bios(), plan);
+  const std::string script = render_ipxe(bios(), plan);
   EXPECT_NE(script.find("kernel http://10.4.0.2/t/00/vmlinuz initrd=initrd.gz a=b  c  d shell || "
                         "goto FAILED\ninitrd http://10.4.0.2/t/00/initrd.gz || goto FAILED\nboot"),
             std::string::npos)
       << script;
-  plan.initrd_url = "http://10.4.0.2/t/00/in%20itrd";
-  EXPECT_NE(load_script(bios(), plan).find("initrd --name initrd.img http://10.4.0.2/t/00/in%20"),
+  plan.initrd = "t/00/in itrd";
+  EXPECT_NE(render_ipxe(bios(), plan).find("initrd --name initrd.img http://10.4.0.2/t/00/in%20"),
             std::string::npos);
-  plan.initrd_url.clear();
-  EXPECT_EQ(load_script(bios(), plan).find("initrd"), std::string::npos);
+  plan.initrd.clear();
+  EXPECT_EQ(render_ipxe(bios(), plan).find("initrd"), std::string::npos);
+}
+
+TEST(LoadScript, BootsADiscAsADisc) {
+  const std::string script =
+      render_ipxe(uefi(), LoadPlan{.headline = "x", .disc = "t/00/rescue disc.iso"});
+  EXPECT_NE(script.find("\nsanboot --no-describe http://10.4.0.2/t/00/rescue%20disc.iso || goto "
+                        "FAILED\n:FAILED\n"),
+            std::string::npos)
+      << script;
+  EXPECT_EQ(script.find("kernel"), std::string::npos);
 }
 
 // Whatever a machine says of itself, the scripts have the same lines and the same words.
 TEST(Scripts, LetNoFactChangeThem) {
-  const Entries entries;
   const auto shape = [&](const ScriptFrame& frame) {
-    std::string all = menu_script(frame, entries.page()) +
-                      wait_script(frame, machine_url(frame), "x", false) + shell_script(frame) +
-                      local_script(frame, "x");
+    std::string all = render_ipxe(frame, sample_page()) +
+                      render_ipxe(frame, WaitAnswer{"x", false, {}}) +
+                      render_ipxe(frame, ShellAnswer{}) + local_script(frame, "x");
     std::size_t blanks = 0, lines = 0, dollars = 0;
     for (const char c : all) {
       blanks += c == ' ';

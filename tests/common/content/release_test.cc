@@ -52,6 +52,93 @@ TEST(Release, HasTheBytesOfFormatOne) {
             "fa9558a40163db34aa328d7094ee9331a44b54d4c495c0e3509b6f9d04f93997");
 }
 
+TEST(Release, ComesBackWithFilesAndMenusInMenus) {
+  const Release release = sample_release_with_menus();
+  auto again = decode_release(encode_release(release));
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(*again, release);
+}
+
+// An agent of before there were sub-menus reads `entries` alone, and must find a menu it accepts.
+TEST(Release, GivesOlderReadersAFlatMenu) {
+  const std::string text(as_text(encode_release(sample_release_with_menus())));
+  EXPECT_THAT(text, HasSubstr("\"entries\":[\"centos7\",\"- Tools\",\"memtest\",\"-\",\"shell\","
+                              "\"-\",\"winpe\",\"- Disk\",\"local\"]"));
+  std::string older = text;
+  older.replace(older.find("\"items\":"), 8, "\"jtems\":");
+  auto flat = decode_release(as_bytes(older));
+  ASSERT_TRUE(flat) << flat.error().what;
+  EXPECT_EQ(flat->menu.entries.size(), 9u);
+  EXPECT_FALSE(has_menus(flat->menu.entries));
+  EXPECT_TRUE(flat->menu.shows("winpe"));
+}
+
+TEST(Release, PassesOverMenuLinesOfANewerWriter) {
+  std::string text(as_text(encode_release(sample_release_with_menus())));
+  const std::string line = "{\"entry\":\"local\"}";
+  text.replace(text.find(line), line.size(), line + ",{\"colour\":\"red\"}");
+  auto decoded = decode_release(as_bytes(text));
+  ASSERT_TRUE(decoded) << decoded.error().what;
+  EXPECT_EQ(*decoded, sample_release_with_menus());
+}
+
+/// What decoding says to the sample with menus after `change`.
+template <class Change>
+std::string refusal_of_menus(Change change) {
+  Release release = sample_release_with_menus();
+  change(release);
+  auto decoded = decode_release(encode_release(release));
+  return decoded ? "accepted" : decoded.error().what;
+}
+
+TEST(Release, RefusesMenusThatDoNotHoldTogether) {
+  EXPECT_EQ(refusal_of_menus([](Release& r) { r.menu.entries[1].items[0].name = "none"; }),
+            "release: $.menu.items[1].items[0]: 'none': no such entry in this release");
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.menu.entries[1].name = "shell"; }),
+              HasSubstr("$.menu.items[1]: 'shell': an entry has this name"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.menu.entries[1].items[3].name = "tools"; }),
+              HasSubstr("$.menu.items[1].items[3]: 'tools': there twice"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.menu.entries[1].name = "Tools"; }),
+              HasSubstr("$.menu.items[1].menu"));
+  EXPECT_THAT(
+      refusal_of_menus([](Release& r) { r.menu.entries[1].items.assign(kMenuLinesMax, "-"); }),
+      HasSubstr("items"));
+  const auto nested = [](std::size_t menus) {
+    return refusal_of_menus([menus](Release& r) {
+      MenuItem item = MenuItem::menu("m1", "", {"shell"});
+      for (std::size_t i = 2; i <= menus; ++i)
+        item = MenuItem::menu(fmt::format("m{}", i), "", {item});
+      r.menu.entries[1] = item;
+    });
+  };
+  EXPECT_EQ(nested(kMenuDepthMax), "accepted");
+  EXPECT_THAT(nested(kMenuDepthMax + 1), HasSubstr("over 4 deep"));
+}
+
+TEST(Release, RefusesFilesThatDoNotFit) {
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[3].boot["any"] = "memtest.bin"; }),
+              HasSubstr("$.entries[3].boot: 'memtest.bin': must be assets/PATH"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[3].boot["any"] = "assets/../x"; }),
+              HasSubstr("$.entries[3].boot"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[3].boot["ppc"] = "assets/x"; }),
+              HasSubstr("'ppc': not a platform"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.loaders.reset(); }),
+              HasSubstr("$.entries[3].boot: 'loaders/memtest.efi': this release has no loaders"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[3].boot["any"] = "image/x"; }),
+              HasSubstr("'image/x': the entry has no image"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[0].boot["any"] = "assets/x"; }),
+              HasSubstr("$.entries[0].boot: an entry of kind install boots its own"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[0].files["x"]["any"] = "assets/x"; }),
+              HasSubstr("$.entries[0].files: an entry of kind install takes no files"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) { r.entries[4].files["a || b"]["any"] = "image/x"; }),
+              HasSubstr("'a || b': not a file's name"));
+  EXPECT_THAT(refusal_of_menus([](Release& r) {
+                r.menu.picture.clear();
+                r.assets.reset();
+              }),
+              HasSubstr("this release has no assets"));
+}
+
 TEST(Release, RefusesEveryTruncation) {
   const Bytes bytes = encode_release(sample_release());
   for (std::size_t size = 0; size < bytes.size(); ++size)

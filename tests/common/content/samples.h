@@ -68,6 +68,24 @@ inline Release sample_release() {
   return release;
 }
 
+/// With what came after format 1 was first written: tools with files, and menus in menus.
+inline Release sample_release_with_menus() {
+  Release release = sample_release();
+  BootEntry memtest{.name = "memtest", .title = "Memory test", .kind = EntryKind::tool};
+  memtest.boot = {{"bios", "assets/memtest.bin"}, {"efi", "loaders/memtest.efi"}};
+  release.entries.push_back(memtest);
+  BootEntry winpe{.name = "winpe", .title = "WinPE", .kind = EntryKind::winpe};
+  winpe.image = "centos7@1708";
+  winpe.files = {{"winpeshl.ini", {{"any", "assets/winpe/winpeshl.ini"}}},
+                 {"bootmgr", {{"bios", "image/bootmgr"}}}};
+  release.entries.push_back(winpe);
+  MenuItem deep = MenuItem::menu("deep", "", {"winpe"});
+  release.menu.entries = {"centos7",
+                          MenuItem::menu("tools", "Tools", {"memtest", "-", "shell", deep}, "t"),
+                          "- Disk", "local"};
+  return release;
+}
+
 inline DesiredState sample_desired_state() {
   DesiredState state;
   state.site = "lyon";

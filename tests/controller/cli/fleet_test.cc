@@ -16,10 +16,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<KnownImage> kImages{{"centos7", "1708", "7", "redhat"},
+const KnownContent kKnown{.images = {{{"centos7", "1708", "7", "redhat"},
                                       {"rocky9", "9.3", "9.3", "redhat"},
                                       {"rocky9", "9.4", "9.4", "redhat"},
-                                      {"debian12", "12.5", "12", "debian"}};
+                                      {"stream9", "9", "9", "redhat"},
+                                      {"win11", "24h2", "", "windows"},
+                                      {"debian12", "12.5", "12", "debian"}}},
+                          .loaders = {{"snponly.efi", "undionly.kpxe"}}};
 
 std::string said(const Findings& findings) {
   std::string out;
@@ -32,24 +35,35 @@ std::string said(const Findings& findings) {
   return out;
 }
 
+/// What is said of a fleet.yaml, errors and warnings.
+std::string said_of(const std::string& fleet_yaml) {
+  TempFolder folder;
+  std::ofstream(folder / "fleet.yaml") << fleet_yaml;
+  Findings findings;
+  FleetDirectory fleet = read_fleet(folder.path(), findings);
+  check_fleet(fleet, kKnown, findings);
+  return said(findings);
+}
+
 class FleetGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(FleetGolden, SaysEverythingThatIsWrong) {
   const std::string name = GetParam();
   Findings findings;
   FleetDirectory fleet = read_fleet("tests/golden/fleet/" + name, findings);
-  check_fleet(fleet, kImages, findings);
+  check_fleet(fleet, kKnown, findings);
   expect_golden("fleet/" + name + ".txt", said(findings));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, FleetGolden,
-                         ::testing::Values("good", "broken", "shapes", "templates", "lint"),
+                         ::testing::Values("good", "broken", "shapes", "templates", "lint",
+                                           "tools"),
                          [](const auto& a_case) { return std::string(a_case.param); });
 
 TEST(FleetDirectory, ReadsTheGoodOneWhole) {
   Findings findings;
   FleetDirectory fleet = read_fleet("tests/golden/fleet/good", findings);
-  check_fleet(fleet, kImages, findings);
+  check_fleet(fleet, kKnown, findings);
   EXPECT_EQ(findings.errors() + findings.warnings(), 0u) << said(findings);
   ASSERT_EQ(fleet.entries.size(), 3u);
   const BootEntry& entry = fleet.entries[0].entry;
@@ -57,7 +71,7 @@ TEST(FleetDirectory, ReadsTheGoodOneWhole) {
   EXPECT_EQ(entry.args_style, "legacy");
   EXPECT_EQ(entry.variables.at("root_hash"), "$6$abc");
   EXPECT_EQ(fleet.menu.menu.entries,
-            (std::vector<std::string>{"centos7", "- Tools", "shell", "local"}));
+            (std::vector<MenuItem>{"centos7", "- Tools", "shell", "local"}));
   EXPECT_EQ(fleet.menu.menu.timeout, Seconds(10));
   ASSERT_EQ(fleet.sites.size(), 2u);
   const FleetSite& lyon = fleet.sites[0];
@@ -83,7 +97,7 @@ TEST(FleetDirectory, AFolderThatCannotBeReadIsNoEmptyOne) {
 TEST(FleetDirectory, JudgesNoImagesWithoutTheController) {
   Findings findings;
   FleetDirectory fleet = read_fleet("tests/golden/fleet/broken", findings);
-  check_fleet(fleet, std::nullopt, findings);
+  check_fleet(fleet, {}, findings);
   EXPECT_THAT(said(findings), ::testing::Not(HasSubstr("is not imported")));
   EXPECT_THAT(said(findings), HasSubstr("kickstart bsae does not exist"));
 }
@@ -93,20 +107,58 @@ TEST(FleetDirectory, FillsInTheOnlyTag) {
   std::ofstream(folder / "fleet.yaml") << "entries: {c7: {image: centos7}}\n";
   Findings findings;
   FleetDirectory fleet = read_fleet(folder.path(), findings);
-  check_fleet(fleet, kImages, findings);
+  check_fleet(fleet, kKnown, findings);
   EXPECT_EQ(findings.errors(), 0u) << said(findings);
   EXPECT_EQ(fleet.entries[0].entry.image, "centos7@1708");
-  EXPECT_EQ(fleet.menu.menu.entries, std::vector<std::string>{"c7"}) << "all, if none are named";
+  EXPECT_EQ(fleet.menu.menu.entries, std::vector<MenuItem>{"c7"}) << "all, if none are named";
 }
 
-/// What is said of a fleet.yaml, errors and warnings.
-std::string said_of(const std::string& fleet_yaml) {
+TEST(FleetDirectory, ReadsMenusInMenusAndFiles) {
   TempFolder folder;
-  std::ofstream(folder / "fleet.yaml") << fleet_yaml;
+  std::filesystem::create_directory(folder / "assets");
+  for (const char* name : {"mt.bin", "mt.efi", "shl.ini"}) std::ofstream(folder / "assets" / name);
+  std::ofstream(folder / "fleet.yaml")
+      << "menu:\n"
+         "  entries:\n"
+         "    - local\n"
+         "    - {menu: tools, title: Tools, key: t, entries: [memtest, {menu: win, entries: "
+         "[pe]}]}\n"
+         "entries:\n"
+         "  local: {kind: local}\n"
+         "  memtest: {kind: tool, boot: {bios: assets/mt.bin, efi: assets/mt.efi}}\n"
+         "  pe: {kind: winpe, image: win11, files: {winpeshl.ini: assets/shl.ini,\n"
+         "       bootmgr: {bios: image/bootmgr}}}\n";
   Findings findings;
   FleetDirectory fleet = read_fleet(folder.path(), findings);
-  check_fleet(fleet, kImages, findings);
-  return said(findings);
+  KnownContent known = kKnown;
+  known.loaders->push_back("wimboot");
+  check_fleet(fleet, known, findings);
+  EXPECT_EQ(said(findings), "");
+  EXPECT_EQ(fleet.menu.menu.entries,
+            (std::vector<MenuItem>{
+                "local", MenuItem::menu("tools", "Tools",
+                                        {"memtest", MenuItem::menu("win", "win", {"pe"})}, "t")}));
+  EXPECT_EQ(fleet.entries[1].entry.boot,
+            (FileSources{{"bios", "assets/mt.bin"}, {"efi", "assets/mt.efi"}}));
+  EXPECT_EQ(fleet.entries[2].entry.files,
+            (std::map<std::string, FileSources>{{"bootmgr", {{"bios", "image/bootmgr"}}},
+                                                {"winpeshl.ini", {{"any", "assets/shl.ini"}}}}));
+}
+
+TEST(FleetDirectory, WantsTheDefaultInTheFirstMenu) {
+  EXPECT_EQ(said_of("menu:\n  default: b\n  entries: [a, {menu: m, entries: [b]}]\n"
+                    "entries: {a: {kind: shell}, b: {kind: local}}\n"),
+            "fleet.yaml:2: error: menu: default b is in a menu of the menu\n"
+            "    the timer runs in the first menu: add it to that one's entries too\n");
+}
+
+TEST(FleetDirectory, JudgesNoWimbootWithoutTheController) {
+  TempFolder folder;
+  std::ofstream(folder / "fleet.yaml") << "entries: {pe: {kind: winpe, image: win11}}\n";
+  Findings findings;
+  FleetDirectory fleet = read_fleet(folder.path(), findings);
+  check_fleet(fleet, {}, findings);
+  EXPECT_EQ(said(findings), "");
 }
 
 TEST(FleetDirectory, WarnsOfATimerThatInstalls) {
