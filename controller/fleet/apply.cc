@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "controller/fleet/entry_needs.h"
 #include "controller/fleet/removed_site.h"
 #include "controller/fleet/template_needs.h"
 
@@ -104,6 +105,9 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
     if (!stored) return prefix("assets", stored.error());
     release.assets = stored->digest;
   }
+  const auto needs = check_entry_needs(release, wish.assets,
+                                       *loaders ? (*loaders)->files : std::vector<std::string>());
+  if (!needs) return needs.error();
 
   auto newest = parts_.releases.newest();
   if (!newest) return newest.error();

@@ -1,0 +1,66 @@
+#include "controller/fleet/entry_needs.h"
+
+#include <gtest/gtest.h>
+
+namespace farboot {
+namespace {
+
+struct Sample {
+  Release release;
+  Manifest assets;
+  std::vector<std::string> loaders{"snponly.efi", "wimboot"};
+
+  Sample() {
+    release.images.push_back({.name = "win", .tag = "11", .facts = {.family = "windows"}});
+    release.images.push_back({.name = "c7", .tag = "1", .facts = {.family = "redhat"}});
+    release.entries.push_back({.name = "pe", .kind = EntryKind::winpe, .image = "win@11"});
+    release.entries[0].files = {{"shl.ini", {{"any", "assets/shl.ini"}}},
+                                {"bootmgr", {{"bios", "image/bootmgr"}}}};
+    release.entries.push_back({.name = "c7", .image = "c7@1"});
+    release.entries.push_back({.name = "tool", .kind = EntryKind::tool});
+    release.entries[2].boot = {{"efi", "loaders/snponly.efi"}};
+    assets.files.push_back({.path = "shl.ini"});
+  }
+  std::string refusal() const {
+    const auto good = check_entry_needs(release, assets, loaders);
+    return good ? "" : good.error().what;
+  }
+};
+
+TEST(EntryNeeds, AreMetBySound) { EXPECT_EQ(Sample().refusal(), ""); }
+
+TEST(EntryNeeds, WindowsNeedsWimbootAndAWindowsImage) {
+  Sample sample;
+  sample.loaders = {"snponly.efi"};
+  EXPECT_EQ(
+      sample.refusal(),
+      "entry pe: kind winpe needs wimboot, which is not among the boot loaders; put it beside "
+      "them and run `farboot loader import`");
+  sample = Sample();
+  sample.release.entries[0].image = "c7@1";
+  EXPECT_EQ(sample.refusal(), "entry pe: image c7@1 holds no Windows: kind winpe is not for it");
+}
+
+TEST(EntryNeeds, NothingElseBootsAWindowsImage) {
+  for (const EntryKind kind : {EntryKind::install, EntryKind::tool}) {
+    Sample sample;
+    sample.release.entries[1].kind = kind;
+    sample.release.entries[1].image = "win@11";
+    EXPECT_EQ(sample.refusal(), "entry c7: image win@11 holds Windows: say kind winpe");
+  }
+  Sample sample;
+  sample.release.entries[2].image = "win@11";
+  EXPECT_EQ(sample.refusal(), "") << "a tool may take files from it";
+}
+
+TEST(EntryNeeds, FilesMustBeThere) {
+  Sample sample;
+  sample.assets.files.clear();
+  EXPECT_EQ(sample.refusal(), "entry pe: files: shl.ini: assets/shl.ini: is not there");
+  sample = Sample();
+  sample.loaders = {"wimboot"};
+  EXPECT_EQ(sample.refusal(), "entry tool: boot: loaders/snponly.efi: is not there");
+}
+
+}  // namespace
+}  // namespace farboot
