@@ -60,6 +60,7 @@ HostSettings host_settings(const AgentConfig& config) {
 HttpLimits http_limits(const AgentConfig& config) {
   HttpLimits limits;
   limits.connections_max = config.http_connections_max;
+  limits.connections_per_client_max = config.http_connections_per_client_max;
   limits.workers = config.http_workers;
   return limits;
 }
@@ -71,7 +72,20 @@ TftpServerOptions tftp_options(const AgentConfig& config) {
   options.single_port = config.tftp_single_port;
   options.session_port_first = config.tftp_session_port_first;
   options.session_port_last = config.tftp_session_port_last;
+  options.sessions_max = config.tftp_sessions_max;
+  options.sessions_per_client_max = config.tftp_sessions_per_client_max;
+  options.block_bytes_max = config.tftp_block_bytes_max;
+  options.window_blocks_max = config.tftp_window_blocks_max;
   return options;
+}
+
+SiteFilesSettings files_settings(const AgentConfig& config) {
+  SiteFilesSettings settings;
+  settings.http_port = config.http_port;
+  settings.ignore_case = config.tftp_ignore_case;
+  settings.script_for_ipxe = config.script_for_ipxe();
+  settings.second_stage = config.tftp_second_stage;
+  return settings;
 }
 
 std::string dhcp_mode_word(DhcpMode mode) {
@@ -109,9 +123,13 @@ struct Agent::Parts {
   Catalog catalog{*content, *state};
   HostBook hosts{loop, disk, *state, catalog, clock, host_settings(config)};
   BootService boot{catalog, hosts, clock};
-  SiteFiles files{catalog, *content, disk,
-                  [this](std::string_view url) { return boot.first_script(url); },
-                  config.http_port};
+  SiteFiles files{
+      catalog,
+      *content,
+      disk,
+      [this](std::string_view url) { return boot.first_script(url); },
+      [this](std::string_view client, const CatalogFile& file) { boot.on_fetched(client, file); },
+      files_settings(config)};
   SiteLink link{{.content = *content,
                  .state = *state,
                  .catalog = catalog,

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/content/manifest.h"
+#include "common/wire/tftp.h"
 
 namespace farboot {
 namespace {
@@ -13,6 +15,11 @@ constexpr IntegerRange kPortOrNone{0, 65535};
 Result<void> check_level(std::string_view word) {
   if (word == "debug" || word == "info" || word == "warn" || word == "error") return {};
   return fail(Errc::invalid, "{}: must be debug, info, warn or error", printable(word, 40));
+}
+
+Result<void> check_file_name(std::string_view name) {
+  if (name.empty() || (is_tree_path(name) && name.find('/') == std::string_view::npos)) return {};
+  return fail(Errc::invalid, "{}: must be a file name without a folder", printable(name, 40));
 }
 
 void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
@@ -48,6 +55,29 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
                "highest UDP port of transfers");
 }
 
+void add_tftp_keys(KeyTable& keys, AgentConfig& c) {
+  keys.integer("tftp_sessions_max", c.tftp_sessions_max, {64, 4096},
+               "TFTP transfers at once, each of up to 0.5 MB of memory; further requests wait");
+  keys.integer("tftp_sessions_per_client_max", c.tftp_sessions_per_client_max, {32, 4096},
+               "TFTP transfers at once of one address; GRUB and Raspberry Pis ask for dozens");
+  keys.integer("tftp_block_bytes_max", c.tftp_block_bytes_max,
+               {0, static_cast<std::int64_t>(tftp::kBlockBytesMax)},
+               "largest TFTP block granted; 0: what fits into the interface's packets; smaller "
+               "where a tunnel lies in between");
+  keys.integer("tftp_window_blocks_max", c.tftp_window_blocks_max, {1, 64},
+               "largest TFTP window granted; smaller where a switch drops bursts");
+  keys.flag("tftp_ignore_case", c.tftp_ignore_case,
+            "find a TFTP file that is not there in another case: Windows asks for \\BOOT\\bcd");
+  keys.one_of("tftp_ipxe_script", c.tftp_ipxe_script,
+              {{"auto", IpxeScript::by_mode}, {"on", IpxeScript::on}, {"off", IpxeScript::off}},
+              "iPXE that asks for iPXE by TFTP gets boot.ipxe: ends the loop where a DHCP server "
+              "names one file for all; auto: while dhcp_mode is off");
+  keys.text("tftp_second_stage", c.tftp_second_stage,
+            "what a shim gets that asks beside itself for a garbled name, such as grubx64.efi; "
+            "empty: nothing",
+            check_file_name);
+}
+
 }  // namespace
 
 KeyTable agent_keys(AgentConfig& c) {
@@ -55,12 +85,15 @@ KeyTable agent_keys(AgentConfig& c) {
   keys.path("state_dir", c.state_dir, "identity, database and content of the agent");
   keys.text("log_level", c.log_level, "debug, info, warn or error", check_level);
   add_pxe_keys(keys, c);
+  add_tftp_keys(keys, c);
   keys.text("http_address", c.http_address, "address of the HTTP server; 0.0.0.0: all of IPv4");
   keys.integer("http_port", c.http_port, kPort, "TCP port of the HTTP server");
   keys.integer(
       "http_connections_max", c.http_connections_max, {16, 65535},
       "HTTP connections served at once, but for a few that are asked to go; others are told to try "
       "again");
+  keys.integer("http_connections_per_client_max", c.http_connections_per_client_max, {8, 65535},
+               "the same of one address; more where many machines come by one router");
   keys.integer("http_workers", c.http_workers, {1, 64}, "threads that send files");
   keys.byte_size("store_budget_bytes", c.store_budget_bytes, {},
                  "most the content may take on disk; 0: 80 % of the file system");
@@ -94,6 +127,10 @@ Result<void> check_config(const AgentConfig& c) {
     return fail(Errc::invalid,
                 "tftp_session_port_first {} and tftp_session_port_last {}: set both, first <= last",
                 c.tftp_session_port_first, c.tftp_session_port_last);
+  }
+  if (c.tftp_block_bytes_max != 0 && c.tftp_block_bytes_max < tftp::kBlockBytesMin) {
+    return fail(Errc::invalid, "tftp_block_bytes_max {}: must be 0 or at least {}",
+                c.tftp_block_bytes_max, tftp::kBlockBytesMin);
   }
   for (const auto& [key, entries] :
        {std::pair{"dhcp_deny", &c.dhcp_deny}, std::pair{"dhcp_allow", &c.dhcp_allow}})

@@ -11,6 +11,13 @@
 
 namespace farboot {
 
+/// Whether iPXE that asks for iPXE by TFTP gets our first script instead.
+enum class IpxeScript : std::uint8_t {
+  by_mode,  ///< where dhcp_mode is off: we cannot tell it anything else by DHCP then
+  on,
+  off,
+};
+
 struct AgentConfig {
   std::string state_dir = "/var/lib/farboot-agent";
   std::string log_level = "info";
@@ -29,15 +36,28 @@ struct AgentConfig {
   bool tftp_single_port = false;
   std::uint16_t tftp_session_port_first = 0;
   std::uint16_t tftp_session_port_last = 0;
+  std::uint32_t tftp_sessions_max = 512;
+  std::uint32_t tftp_sessions_per_client_max = 64;
+  std::uint32_t tftp_block_bytes_max = 0;  ///< 0: what fits into the interface's packets
+  std::uint32_t tftp_window_blocks_max = 64;
+  bool tftp_ignore_case = false;
+  IpxeScript tftp_ipxe_script = IpxeScript::by_mode;
+  std::string tftp_second_stage;
 
   std::string http_address = "0.0.0.0";
   std::uint16_t http_port = 80;
   std::uint32_t http_connections_max = 1024;
+  std::uint32_t http_connections_per_client_max = 64;
   std::uint32_t http_workers = 2;
 
   std::uint64_t store_budget_bytes = 0;   ///< 0: the store's own default
   std::uint64_t store_reserve_bytes = 0;  ///< 0: the store's own default
   std::uint32_t installs_at_once_max = 64;
+
+  bool script_for_ipxe() const {
+    if (tftp_ipxe_script == IpxeScript::by_mode) return dhcp_mode == DhcpMode::off;
+    return tftp_ipxe_script == IpxeScript::on;
+  }
 
   std::string database_folder() const { return state_dir + "/db"; }
   std::string packs_folder() const { return state_dir + "/packs"; }

@@ -38,12 +38,17 @@ CatalogFile Snapshot::find(const Digest& manifest, std::string_view path) const 
   return {tree->second, entry, manifest, release.created};
 }
 
-CatalogFile Snapshot::find_image(std::string_view image, std::string_view path) const {
-  if (const Image* exact = release.image(image)) return find(exact->manifest, path);
+std::optional<Digest> Snapshot::image_tree(std::string_view image) const {
+  if (const Image* exact = release.image(image)) return exact->manifest;
   for (auto it = release.images.rbegin(); it != release.images.rend(); ++it) {
-    if (it->name == image) return find(it->manifest, path);
+    if (it->name == image) return it->manifest;
   }
-  return {};
+  return std::nullopt;
+}
+
+CatalogFile Snapshot::find_image(std::string_view image, std::string_view path) const {
+  const auto tree = image_tree(image);
+  return tree ? find(*tree, path) : CatalogFile{};
 }
 
 Result<std::shared_ptr<const Snapshot>> load_snapshot(const ContentStore& store,

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ struct Snapshot {
   CatalogFile find(const Digest& manifest, std::string_view path) const;
   /// A file of an image: `name@tag`, or the bare name of the image listed last under it.
   CatalogFile find_image(std::string_view image, std::string_view path) const;
+  /// The tree of that image.
+  std::optional<Digest> image_tree(std::string_view image) const;
 };
 
 /// Loads the manifests of a release from the store. Trees that `known` holds already are shared

@@ -7,6 +7,9 @@
 #include "agent/http/find_file.h"
 #include "agent/http/routes.h"
 #include "agent/http/target.h"
+#include "agent/site/loader_names.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 namespace farboot {
 namespace {
@@ -20,8 +23,12 @@ Error content_error(Error error) {
 
 class CatalogTftpFile final : public TftpFile {
  public:
-  CatalogTftpFile(const ContentStore& store, DiskPool& disk, CatalogFile file)
-      : disk_(disk), reader_(std::make_shared<BlobReader>(store, std::move(file))) {}
+  CatalogTftpFile(const ContentStore& store, DiskPool& disk, CatalogFile file,
+                  std::function<void(const CatalogFile&)> fetched)
+      : disk_(disk),
+        file_(file),
+        fetched_(std::move(fetched)),
+        reader_(std::make_shared<BlobReader>(store, std::move(file))) {}
 
   std::uint64_t size_bytes() const override { return reader_->size_bytes(); }
 
@@ -45,8 +52,14 @@ class CatalogTftpFile final : public TftpFile {
     co_return co_await on_disk(disk_, std::move(job));
   }
 
+  void delivered() override {
+    if (fetched_) fetched_(file_);
+  }
+
  private:
   DiskPool& disk_;
+  CatalogFile file_;
+  std::function<void(const CatalogFile&)> fetched_;
   std::shared_ptr<BlobReader> reader_;
 };
 
@@ -74,28 +87,80 @@ std::string server_url(Ipv4 address, std::uint16_t http_port) {
 }
 
 SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool& disk,
-                     FirstScript first_script, std::uint16_t http_port)
+                     FirstScript first_script, Fetched fetched, SiteFilesSettings settings)
     : catalog_(catalog),
       store_(store),
       disk_(disk),
       first_script_(std::move(first_script)),
-      http_port_(http_port) {}
+      fetched_(std::move(fetched)),
+      settings_(std::move(settings)) {}
 
-Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, Ipv4 /*client*/,
-                                                        Ipv4 server) {
+std::unique_ptr<TftpFile> SiteFiles::first_script(Ipv4 server) const {
+  return std::make_unique<TextTftpFile>(first_script_(server_url(server, settings_.http_port)));
+}
+
+std::unique_ptr<TftpFile> SiteFiles::file_for(CatalogFile file, Ipv4 client) const {
+  std::function<void(const CatalogFile&)> fetched;
+  if (fetched_)
+    fetched = [this, client](const CatalogFile& whole) { fetched_(client.to_string(), whole); };
+  return std::make_unique<CatalogTftpFile>(store_, disk_, std::move(file), std::move(fetched));
+}
+
+/// The names of a tree are sorted once, on the disk pool: a tree may have millions.
+Task<CatalogFile> SiteFiles::find_in_any_case(Route route) {
+  const auto active = catalog_.active();
+  const auto digest = active ? tree_of(*active, route) : std::nullopt;
+  if (!digest) co_return CatalogFile{};
+  const auto tree = active->trees.find(*digest);
+  if (tree == active->trees.end()) co_return CatalogFile{};
+  auto known = folded_.find(*digest);
+  if (known == folded_.end()) {
+    auto job = [manifest = tree->second] { return std::make_unique<FoldedPaths>(*manifest); };
+    const auto made = co_await on_disk(disk_, std::move(job));
+    // Of releases that are over nothing is kept.
+    std::erase_if(folded_,
+                  [&active](const auto& one) { return !active->trees.contains(one.first); });
+    known = folded_.try_emplace(*digest, std::move(*made)).first;
+  }
+  const FileEntry* entry = known->second.find(*tree->second, route.path);
+  if (entry == nullptr) co_return CatalogFile{};
+  co_return CatalogFile{tree->second, entry, *digest, active->release.created};
+}
+
+bool SiteFiles::wants_script(std::string_view path, const TftpAsker& asker, bool exists) {
+  if (!exists) return path == "boot.ipxe" || path == "autoexec.ipxe";
+  if (!settings_.script_for_ipxe || !asker.ipxe || !is_ipxe_loader(path)) return false;
+  if (const auto left_out = scripts_.take(system_clock().steady()))
+    log::info("tftp.script_for_ipxe", log::kv("client", asker.client.to_string()),
+              log::kv("path", printable(path)), log::kv("left_out", *left_out));
+  return true;
+}
+
+std::optional<std::string> SiteFiles::second_stage_for(std::string_view path, Ipv4 client) {
+  const std::string meant = settings_.second_stage.empty() ? "grubx64.efi" : settings_.second_stage;
+  auto stage = garbled_second_stage(path, meant,
+                                    [this](std::string_view name) { return loader_exists(name); });
+  if (!stage) return std::nullopt;
+  if (const auto left_out = garbled_.take(system_clock().steady()))
+    log::warn("tftp.garbled_name", log::kv("client", client.to_string()),
+              log::kv("path", printable(path)), log::kv("second_stage", settings_.second_stage),
+              log::kv("left_out", *left_out));
+  return settings_.second_stage.empty() ? std::nullopt : stage;
+}
+
+Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, TftpAsker asker) {
   // The name as it stands: in TFTP `%`, `?` and `#` are bytes like others.
-  const Route route = find_route(Target{.path = path, .directory = false, .query = {}});
+  const auto route_of = [](const std::string& name) {
+    return find_route(Target{.path = name, .directory = false, .query = {}});
+  };
+  const Route route = route_of(path);
   CatalogFile file = find_file(catalog_, route);
-  if (file.entry != nullptr) {
-    std::unique_ptr<TftpFile> made =
-        std::make_unique<CatalogTftpFile>(store_, disk_, std::move(file));
-    co_return made;
-  }
-  if (path == "boot.ipxe" || path == "autoexec.ipxe") {
-    std::unique_ptr<TftpFile> made =
-        std::make_unique<TextTftpFile>(first_script_(server_url(server, http_port_)));
-    co_return made;
-  }
+  if (wants_script(path, asker, file.entry != nullptr)) co_return first_script(asker.server);
+  if (file.entry == nullptr && settings_.ignore_case) file = co_await find_in_any_case(route);
+  if (file.entry == nullptr && route.kind == RouteKind::loader)
+    if (const auto stage = second_stage_for(path, asker.client))
+      file = find_file(catalog_, route_of(*stage));
+  if (file.entry != nullptr) co_return file_for(std::move(file), asker.client);
   // "Not found" would tell the client that it need not ask again.
   if (names_file(route.kind) && catalog_.active() == nullptr)
     co_return fail(Errc::unavailable, "file {}: no release is active yet", printable(path));

@@ -1,42 +1,72 @@
 // What TFTP and proxyDHCP find in the catalog: the same paths as HTTP, by the same routes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/catalog/catalog.h"
+#include "agent/catalog/folded_paths.h"
 #include "agent/dhcp/decide.h"
+#include "agent/http/routes.h"
 #include "agent/loop.h"
 #include "agent/tftp/file_source.h"
+#include "common/base/log_limit.h"
 #include "common/store/content_store.h"
 
 namespace farboot {
+
+/// What the site's settings say of TFTP files.
+struct SiteFilesSettings {
+  std::uint16_t http_port = 80;  ///< for the URLs in scripts that go out by TFTP
+  /// A name that is not there may be one that is, but for the case of its letters.
+  bool ignore_case = false;
+  /// iPXE that asks for iPXE gets the first script: where a DHCP server names it the same file for
+  /// ever, that ends the loop.
+  bool script_for_ipxe = false;
+  /// What shims mean that ask for garbage, such as `grubx64.efi`; empty: they are told "not found".
+  std::string second_stage;
+};
 
 /// Everything on the loop.
 class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
  public:
   /// The script of /boot.ipxe for a client that reached us at this base URL.
   using FirstScript = std::function<std::string(std::string_view server)>;
+  /// A file went out to `client` completely. May be empty.
+  using Fetched = std::function<void(std::string_view client, const CatalogFile& file)>;
 
-  /// Borrows all but `first_script`. `http_port`: for the URLs in scripts that go out by TFTP.
+  /// Borrows catalog, store and disk.
   SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool& disk,
-            FirstScript first_script, std::uint16_t http_port);
+            FirstScript first_script, Fetched fetched = {}, SiteFilesSettings settings = {});
 
   /// Loaders of the active release at the root; `t/<manifest>/…`, `images/<name>/…`, `a/…`; the
   /// first script as `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
   /// asks for that where it came from). Errors: not_found; unavailable while nothing is active.
-  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, Ipv4 client, Ipv4 server) override;
+  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override;
 
   bool loader_exists(std::string_view name) const override;
 
  private:
+  Task<CatalogFile> find_in_any_case(Route route);
+  std::optional<std::string> second_stage_for(std::string_view path, Ipv4 client);
+  bool wants_script(std::string_view path, const TftpAsker& asker, bool exists);
+  std::unique_ptr<TftpFile> first_script(Ipv4 server) const;
+  std::unique_ptr<TftpFile> file_for(CatalogFile file, Ipv4 client) const;
+
   const Catalog& catalog_;
   const ContentStore& store_;
   DiskPool& disk_;
   FirstScript first_script_;
-  std::uint16_t http_port_;
+  Fetched fetched_;
+  SiteFilesSettings settings_;
+  std::map<Digest, FoldedPaths> folded_;  ///< of trees of the active release
+  LogLimit scripts_ = LogLimit::of_a_rack();
+  LogLimit garbled_;
 };
 
 /// `http://10.4.0.2`, with `:port` unless it is 80.

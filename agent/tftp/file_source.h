@@ -23,19 +23,27 @@ class TftpFile {
   /// as of open().
   virtual Task<Result<void>> prepare();
   /// Bytes at `offset`: exactly `n`, or fewer at the end of the file. Called on the loop, one call
-  /// at a time, in pieces of up to 256 KiB. Any error ends the transfer.
+  /// at a time, in pieces of up to 256 KiB; others may send meanwhile what was read before. Any
+  /// error ends the transfer.
   virtual Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) = 0;
+  /// The client has all of it. At most once; on the loop.
+  virtual void delivered() {}
+};
+
+/// Who asks for a file.
+struct TftpAsker {
+  Ipv4 client;
+  Ipv4 server;        ///< our address as the client reached it
+  bool ipxe = false;  ///< the request has the shape of iPXE's
 };
 
 class TftpFileSource {
  public:
   virtual ~TftpFileSource() = default;
   /// `path` is normalised: relative, `/` between its parts, no empty part, no `.` and `..`, no
-  /// control bytes. `server` is our address as the client reached it. Called on the loop.
-  /// Errors: not_found tells the client to go on with its next name; unavailable and the like say
-  /// that the file exists but cannot be had now.
-  virtual Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, Ipv4 client,
-                                                       Ipv4 server) = 0;
+  /// control bytes. Called on the loop. Errors: not_found tells the client to go on with its next
+  /// name; unavailable and the like say that the file exists but cannot be had now.
+  virtual Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) = 0;
 };
 
 }  // namespace farboot

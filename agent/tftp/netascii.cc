@@ -8,7 +8,8 @@ namespace {
 
 class NetasciiFile final : public TftpFile {
  public:
-  explicit NetasciiFile(Bytes text) : text_(std::move(text)) {}
+  NetasciiFile(std::unique_ptr<TftpFile> file, Bytes text)
+      : file_(std::move(file)), text_(std::move(text)) {}
 
   std::uint64_t size_bytes() const override { return text_.size(); }
   Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) override {
@@ -16,8 +17,10 @@ class NetasciiFile final : public TftpFile {
     const auto part = ByteView(text_).subspan(from, std::min(n, text_.size() - from));
     co_return Bytes(part.begin(), part.end());
   }
+  void delivered() override { file_->delivered(); }
 
  private:
+  std::unique_ptr<TftpFile> file_;
   Bytes text_;
 };
 
@@ -42,7 +45,8 @@ Task<Result<std::unique_ptr<TftpFile>>> as_netascii(std::unique_ptr<TftpFile> fi
   if (!bytes) co_return bytes.error();
   if (bytes->size() != size)
     co_return fail(Errc::corrupt, "file: {} bytes, not {}", bytes->size(), size);
-  std::unique_ptr<TftpFile> text = std::make_unique<NetasciiFile>(to_netascii(*bytes));
+  std::unique_ptr<TftpFile> text =
+      std::make_unique<NetasciiFile>(std::move(file), to_netascii(*bytes));
   co_return text;
 }
 

@@ -7,8 +7,8 @@
 namespace farboot {
 
 Task<Result<std::unique_ptr<TftpFile>>> open_file(TftpFileSource& source, std::string path,
-                                                  tftp::Mode mode, Ipv4 client, Ipv4 server) {
-  auto file = co_await source.open(std::move(path), client, server);
+                                                  TftpAsker asker, tftp::Mode mode) {
+  auto file = co_await source.open(std::move(path), asker);
   if (!file) co_return file.error();
   if (auto ready = co_await (*file)->prepare(); !ready) co_return ready.error();
   if (mode == tftp::Mode::netascii) co_return co_await as_netascii(std::move(*file));

@@ -12,6 +12,6 @@ namespace farboot {
 /// The file at `path` as the client wants it: opened, its size known, ready to be read. Errors:
 /// those of TftpFileSource::open(); invalid: not to be had in this mode.
 Task<Result<std::unique_ptr<TftpFile>>> open_file(TftpFileSource& source, std::string path,
-                                                  tftp::Mode mode, Ipv4 client, Ipv4 server);
+                                                  TftpAsker asker, tftp::Mode mode);
 
 }  // namespace farboot

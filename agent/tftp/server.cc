@@ -10,6 +10,7 @@
 #include "agent/net/live_interfaces.h"
 #include "agent/net/readiness.h"
 #include "agent/net/udp_socket.h"
+#include "agent/tftp/fingerprint.h"
 #include "agent/tftp/negotiate.h"
 #include "agent/tftp/open_file.h"
 #include "agent/tftp/path.h"
@@ -299,8 +300,9 @@ Task<void> TftpServer::Impl::run(std::shared_ptr<Impl> self, std::shared_ptr<Ses
 Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
                                                        const tftp::Request& request,
                                                        TftpParties parties, TftpCaps caps) {
-  auto file =
-      co_await open_file(source, session.path, request.mode, parties.client, parties.server);
+  const TftpAsker asker{
+      .client = parties.client, .server = parties.server, .ipxe = is_ipxe_request(request)};
+  auto file = co_await open_file(source, session.path, asker, request.mode);
   if (!file) {
     // At once, and truthfully: shim, GRUB, Pis and iPXE go on to their next name only on code 1.
     const tftp::ErrorCode code = tftp::error_code(file.error().code);
@@ -313,9 +315,10 @@ Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
   }
   TftpTransfer terms = negotiate(request, (*file)->size_bytes(), caps);
   if (sessions.size() > kManySessions) terms.piece_bytes = kPieceBytesMany;
-  terms.delivered = [this, &session, size = (*file)->size_bytes()] {
+  terms.delivered = [this, &session, &whole = **file] {
     session.delivered = true;
-    finish(session, size);
+    finish(session, whole.size_bytes());
+    whole.delivered();
   };
   co_return co_await send_file(*session.peer, **file, std::move(terms));
 }

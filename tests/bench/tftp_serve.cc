@@ -37,7 +37,7 @@ class PlainFile final : public TftpFile {
 class Folder final : public TftpFileSource {
  public:
   explicit Folder(std::string path) : path_(std::move(path)) {}
-  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, Ipv4, Ipv4) override {
+  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker) override {
     UniqueFd fd(::open((path_ + "/" + path).c_str(), O_RDONLY | O_CLOEXEC));
     struct stat facts {};
     if (!fd || ::fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode))

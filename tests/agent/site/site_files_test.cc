@@ -1,12 +1,15 @@
 #include "agent/site/site_files.h"
 
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <gtest/gtest.h>
 
 #include "common/store/memory_state.h"
 #include "common/store/memory_store.h"
+#include "tests/support/site_content.h"
 
 namespace farboot {
 namespace {
@@ -25,22 +28,36 @@ T run(Task<T> task) {
 
 class SiteFilesTest : public ::testing::Test {
  protected:
-  SiteFilesTest()
-      : files_(
-            catalog_, store_, disk_,
-            [](std::string_view url) { return "chain " + std::string(url); }, 8080) {}
+  SiteFilesTest() { use({}); }
   ~SiteFilesTest() override { disk_.join(); }
 
-  Digest tree(const std::string& path, std::string_view content) {
-    FileEntry entry;
-    entry.path = path;
-    entry.size_bytes = content.size();
-    entry.sha256 = sha256(as_bytes(content));
-    entry.chunks = {{entry.sha256, static_cast<std::uint32_t>(content.size())}};
-    EXPECT_TRUE(store_.put(entry.sha256, as_bytes(content)));
-    auto manifest = put_manifest(store_, Manifest{{entry}});
-    EXPECT_TRUE(manifest);
-    return *manifest;
+  void use(SiteFilesSettings settings) {
+    settings.http_port = 8080;
+    files_.emplace(
+        catalog_, store_, disk_, [](std::string_view url) { return "chain " + std::string(url); },
+        [this](std::string_view client, const CatalogFile& file) {
+          fetched_.push_back(std::string(client) + ' ' + file.entry->path);
+        },
+        std::move(settings));
+  }
+
+  Digest tree(const std::map<std::string, std::string>& files) {
+    Manifest manifest;
+    for (const auto& [path, content] : files) {
+      FileEntry entry;
+      entry.path = path;
+      entry.size_bytes = content.size();
+      entry.sha256 = sha256(as_bytes(content));
+      entry.chunks = {{entry.sha256, static_cast<std::uint32_t>(content.size())}};
+      EXPECT_TRUE(store_.put(entry.sha256, as_bytes(content)));
+      manifest.files.push_back(std::move(entry));
+    }
+    auto digest = put_manifest(store_, manifest);
+    EXPECT_TRUE(digest);
+    return *digest;
+  }
+  Digest tree(const std::string& path, const std::string& content) {
+    return tree({{path, content}});
   }
 
   void activate(const Release& release) {
@@ -60,8 +77,12 @@ class SiteFilesTest : public ::testing::Test {
     return release;
   }
 
-  Result<std::string> fetch(const std::string& path) {
-    auto file = run(files_.open(path, Ipv4::of(10, 0, 0, 9), Ipv4::of(10, 0, 0, 2)));
+  Result<std::unique_ptr<TftpFile>> open(const std::string& path, bool ipxe = false) {
+    return run(files_->open(
+        path, {.client = Ipv4::of(10, 0, 0, 9), .server = Ipv4::of(10, 0, 0, 2), .ipxe = ipxe}));
+  }
+  Result<std::string> fetch(const std::string& path, bool ipxe = false) {
+    auto file = open(path, ipxe);
     if (!file) return file.error();
     auto bytes = run((*file)->read(0, static_cast<std::size_t>((*file)->size_bytes()) + 10));
     if (!bytes) return bytes.error();
@@ -72,11 +93,12 @@ class SiteFilesTest : public ::testing::Test {
   MemoryState state_;
   DiskPool disk_{1};
   Catalog catalog_{store_, state_};
-  SiteFiles files_;
+  std::vector<std::string> fetched_;
+  std::optional<SiteFiles> files_;
 };
 
 TEST_F(SiteFilesTest, AsksClientsToWaitUntilAReleaseIsActive) {
-  EXPECT_FALSE(files_.loader_exists("undionly.kpxe"));
+  EXPECT_FALSE(files_->loader_exists("undionly.kpxe"));
   for (const std::string path : {"undionly.kpxe", "boot/grub/grub.cfg", "a/bg.png", "images/c/x"})
     EXPECT_EQ(fetch(path).error().code, Errc::unavailable) << path;
   EXPECT_EQ(fetch("ks/0123").error().code, Errc::not_found);
@@ -86,8 +108,8 @@ TEST_F(SiteFilesTest, AsksClientsToWaitUntilAReleaseIsActive) {
 TEST_F(SiteFilesTest, ServesTheSamePathsAsHttp) {
   const Release release = release_with_loader();
   activate(release);
-  EXPECT_TRUE(files_.loader_exists("undionly.kpxe"));
-  EXPECT_FALSE(files_.loader_exists("snponly.efi"));
+  EXPECT_TRUE(files_->loader_exists("undionly.kpxe"));
+  EXPECT_FALSE(files_->loader_exists("snponly.efi"));
   EXPECT_EQ(*fetch("undionly.kpxe"), "loader bytes");
   EXPECT_EQ(*fetch("a/bg.png"), "picture");
   EXPECT_EQ(*fetch("t/" + release.assets->hex() + "/bg.png"), "picture");
@@ -124,7 +146,7 @@ TEST_F(SiteFilesTest, GivesTheFirstScriptWithTheAddressTheClientReached) {
 
 TEST_F(SiteFilesTest, ReadsFromTheMiddleAndStopsAtTheEnd) {
   activate(release_with_loader());
-  auto file = run(files_.open("undionly.kpxe", {}, {}));
+  auto file = open("undionly.kpxe");
   ASSERT_TRUE(file);
   auto tail = run((*file)->read(7, 100));
   ASSERT_TRUE(tail);
@@ -134,14 +156,14 @@ TEST_F(SiteFilesTest, ReadsFromTheMiddleAndStopsAtTheEnd) {
 /// Before a client was promised anything; and no "file not found" for a file of the release.
 TEST_F(SiteFilesTest, KnowsBeforehandThatAFileCannotBeRead) {
   activate(release_with_loader());
-  auto good = run(files_.open("undionly.kpxe", {}, {}));
+  auto good = open("undionly.kpxe");
   ASSERT_TRUE(good);
   EXPECT_TRUE(run((*good)->prepare()));
   ASSERT_TRUE(store_.rot(sha256(as_bytes(std::string_view("loader bytes")))));
-  auto rotten = run(files_.open("undionly.kpxe", {}, {}));
+  auto rotten = open("undionly.kpxe");
   ASSERT_TRUE(rotten);
   EXPECT_EQ(run((*rotten)->prepare()).error().code, Errc::corrupt);
-  auto fetched_anew = run(files_.open("undionly.kpxe", {}, {}));
+  auto fetched_anew = open("undionly.kpxe");
   ASSERT_TRUE(fetched_anew);
   EXPECT_EQ(run((*fetched_anew)->prepare()).error().code, Errc::unavailable);
   EXPECT_EQ(run((*fetched_anew)->read(0, 10)).error().code, Errc::unavailable);
@@ -155,9 +177,114 @@ TEST_F(SiteFilesTest, PreparesAnEmptyFile) {
   entry.sha256 = sha256({});
   release.loaders = put_manifest(store_, Manifest{{entry}}).value();
   activate(release);
-  auto file = run(files_.open("empty", {}, {}));
+  auto file = open("empty");
   ASSERT_TRUE(file);
   EXPECT_TRUE(run((*file)->prepare()));
+}
+
+TEST_F(SiteFilesTest, ServesImagesPinnedAndPreviousTrees) {
+  Release first;
+  first.number = 1;
+  first.images.push_back(sample_image("centos7", "1708", tree("images/pxeboot/vmlinuz", "old")));
+  activate(first);
+  EXPECT_EQ(*fetch("images/centos7/images/pxeboot/vmlinuz"), "old");
+  EXPECT_EQ(*fetch("images/centos7@1708/images/pxeboot/vmlinuz"), "old");
+  Release second = first;
+  second.number = 2;
+  second.images.front().manifest = tree("images/pxeboot/vmlinuz", "new");
+  activate(second);
+  EXPECT_EQ(*fetch("images/centos7/images/pxeboot/vmlinuz"), "new");
+  const std::string old_tree = "t/" + first.images.front().manifest.hex();
+  EXPECT_EQ(*fetch(old_tree + "/images/pxeboot/vmlinuz"), "old") << "of the previous release";
+  const CatalogFile pinned =
+      catalog_.find_tree(first.images.front().manifest, "images/pxeboot/vmlinuz");
+  Release third = second;
+  third.number = 3;
+  third.images.clear();
+  catalog_.pin("attempt", first.images.front().manifest, pinned.tree);
+  activate(third);
+  activate(release_with_loader());
+  EXPECT_EQ(*fetch(old_tree + "/images/pxeboot/vmlinuz"), "old") << "pinned";
+  catalog_.unpin("attempt");
+  EXPECT_EQ(fetch(old_tree + "/images/pxeboot/vmlinuz").error().code, Errc::not_found);
+  EXPECT_EQ(fetch("images/centos7/images/pxeboot/vmlinuz").error().code, Errc::not_found);
+}
+
+/// Whoever began with one release ends with it, whatever is swept meanwhile.
+TEST_F(SiteFilesTest, EndsWithTheReleaseItBeganWith) {
+  activate(release_with_loader());
+  auto file = open("undionly.kpxe");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(as_text(*run((*file)->read(0, 6))), "loader");
+  for (const std::uint64_t number : {2U, 3U}) {
+    Release next;
+    next.number = number;
+    next.loaders = tree("undionly.kpxe", "another loader, r" + std::to_string(number));
+    activate(next);
+  }
+  std::set<Digest> needed;
+  for (const auto& [digest, used] : catalog_.trees_in_use())
+    for (const FileEntry& entry : used->files)
+      for (const ChunkRef& chunk : entry.chunks) needed.insert(chunk.id);
+  ASSERT_TRUE(store_.sweep([&](const Digest& id) { return needed.contains(id); }));
+  EXPECT_EQ((*file)->size_bytes(), 12U);
+  EXPECT_EQ(as_text(*run((*file)->read(6, 100))), " bytes");
+  EXPECT_EQ(*fetch("undionly.kpxe"), "another loader, r3");
+}
+
+TEST_F(SiteFilesTest, TellsWhoHasAFile) {
+  activate(release_with_loader());
+  ASSERT_TRUE(fetch("undionly.kpxe"));
+  EXPECT_TRUE(fetched_.empty()) << "read, but the client may have lost it";
+  (*open("undionly.kpxe"))->delivered();
+  (*open("boot.ipxe"))->delivered();
+  EXPECT_EQ(fetched_, std::vector<std::string>{"10.0.0.9 undionly.kpxe"});
+}
+
+TEST_F(SiteFilesTest, FindsFilesInAnyCaseIfToldSo) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree({{"Boot/BCD", "store"}, {"README", "loud"}, {"readme", "quiet"}});
+  release.images.push_back(sample_image("winpe", "11", tree("sources/boot.wim", "wim")));
+  activate(release);
+  EXPECT_EQ(fetch("boot/bcd").error().code, Errc::not_found);
+  use({.ignore_case = true});
+  EXPECT_EQ(*fetch("boot/bcd"), "store");
+  EXPECT_EQ(*fetch("BOOT/BCD"), "store");
+  EXPECT_EQ(*fetch("images/winpe/SOURCES/BOOT.WIM"), "wim");
+  EXPECT_EQ(*fetch("readme"), "quiet");
+  EXPECT_EQ(fetch("ReadMe").error().code, Errc::not_found) << "a guess between two";
+  EXPECT_EQ(fetch("images/none/x").error().code, Errc::not_found);
+  EXPECT_EQ(fetch("a/x").error().code, Errc::not_found);
+  activate(release_with_loader());
+  EXPECT_EQ(*fetch("UNDIONLY.KPXE"), "loader bytes");
+  EXPECT_EQ(fetch("boot/bcd").error().code, Errc::not_found);
+}
+
+TEST_F(SiteFilesTest, GivesIpxeTheScriptInsteadOfItselfIfToldSo) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree({{"grubx64.efi", "grub"}, {"undionly.kpxe", "loader bytes"}});
+  activate(release);
+  EXPECT_EQ(*fetch("undionly.kpxe", true), "loader bytes");
+  use({.script_for_ipxe = true});
+  EXPECT_EQ(*fetch("undionly.kpxe", true), "chain http://10.0.0.2:8080");
+  EXPECT_EQ(*fetch("undionly.kpxe"), "loader bytes") << "a ROM asks for the loader itself";
+  EXPECT_EQ(*fetch("grubx64.efi", true), "grub");
+  EXPECT_EQ(fetch("snponly.efi", true).error().code, Errc::not_found);
+}
+
+TEST_F(SiteFilesTest, GivesTheSecondStageForAGarbledName) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree({{"efi/grubx64.efi", "grub"}, {"efi/shimx64.efi", "shim"}});
+  activate(release);
+  EXPECT_EQ(fetch("efi/?USB").error().code, Errc::not_found);
+  use({.second_stage = "grubx64.efi"});
+  EXPECT_EQ(*fetch("efi/?USB"), "grub");
+  EXPECT_EQ(*fetch("efi/rubx64.efi"), "grub");
+  EXPECT_EQ(fetch("?USB").error().code, Errc::not_found);
+  EXPECT_EQ(fetch("efi/revocations_sbat.efi").error().code, Errc::not_found);
 }
 
 TEST(ServerUrl, LeavesOutThePortOnlyWhenItIsTheUsualOne) {

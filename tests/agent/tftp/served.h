@@ -24,11 +24,10 @@ class FakeTftpSource final : public TftpFileSource {
  public:
   struct Asked {
     std::string path;
-    Ipv4 client, server;
+    TftpAsker by;
   };
-  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, Ipv4 client,
-                                               Ipv4 server) override {
-    asked.push_back({path, client, server});
+  Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override {
+    asked.push_back({path, asker});
     if (path == "busy") co_return fail(Errc::unavailable, "store /var/x: not now");
     const auto at = files.find(path);
     if (at == files.end()) co_return fail(Errc::not_found, "file {}: none", path);

@@ -1,0 +1,23 @@
+// What the name of a boot loader says. Pure.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace farboot {
+
+/// True for names that builds of iPXE go by: `undionly.kpxe`, `efi/snponly-x86_64.efi`,
+/// `ipxe-shimx64.efi` (which loads one). Not for scripts.
+bool is_ipxe_loader(std::string_view path);
+
+/// What a shim meant whose firmware (Dell's, UEFI) gave it garbage for load options: it then asks
+/// beside itself for `?USB`, for junk that ends in `Onboard NIC`, or for `second_stage` without its
+/// first letter [shim#649, #696]. nullopt: `path` is no such name, or nothing that `exists` in its
+/// folder is a shim. Otherwise: `second_stage` in that folder.
+std::optional<std::string> garbled_second_stage(
+    std::string_view path, std::string_view second_stage,
+    const std::function<bool(std::string_view path)>& exists);
+
+}  // namespace farboot

@@ -1,0 +1,211 @@
+// What the agent's settings make of TFTP and HTTP, and what TFTP tells the rest of the agent.
+#include <csignal>
+#include <filesystem>
+#include <regex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "agent/agent.h"
+#include "common/store/pack_store.h"
+#include "common/store/rocks_state.h"
+#include "common/wire/tftp.h"
+#include "tests/agent/http/raw_client.h"
+#include "tests/support/eventually.h"
+#include "tests/support/site_bench.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/udp_client.h"
+
+namespace farboot {
+namespace {
+
+class AgentTftpTest : public ::testing::Test {
+ protected:
+  AgentTftpTest() {
+    config_.state_dir = folder_ / "state";
+    config_.http_address = "127.0.0.1";
+    config_.http_port = 0;
+    config_.tftp_port = 0;
+    config_.dhcp_mode = DhcpMode::off;
+    config_.store_reserve_bytes = 1;
+  }
+  ~AgentTftpTest() override {
+    if (!thread_.joinable()) return;
+    std::raise(SIGTERM);
+    thread_.join();
+  }
+
+  /// What lies on the agent's disk before it starts.
+  void prepare(const std::function<void(testing::SiteBench&, ContentStore&)>& fill) {
+    std::filesystem::create_directories(config_.state_dir);
+    const auto database = std::move(*Database::open(config_.database_folder()));
+    PackStoreOptions options;
+    options.reserve_bytes = 1;
+    testing::Card card;
+    card.state = std::move(*RocksState::open(*database));
+    card.content = std::move(*PackStore::open(*database, config_.packs_folder(), options));
+    testing::SiteBench site(card);
+    site.open();
+    fill(site, *card.content);
+  }
+  void start() {
+    auto agent = Agent::open(config_);
+    ASSERT_TRUE(agent) << agent.error().what;
+    agent_ = std::move(*agent);
+    thread_ = std::thread([this] { agent_->run(); });
+  }
+
+  /// The first answer to a read request.
+  UdpMessage ask(const UdpClient& client, const std::string& path,
+                 std::vector<tftp::Option> options = {}) {
+    tftp::Request request;
+    request.path = path;
+    request.options = std::move(options);
+    client.send(tftp::encode_request(request), Ipv4::of(127, 0, 0, 1), agent_->tftp_port());
+    auto message = client.receive();
+    EXPECT_TRUE(message);
+    return message ? std::move(*message) : UdpMessage{};
+  }
+  /// An empty file, to its end.
+  void fetch_empty(const std::string& path) {
+    const UdpClient client;
+    const UdpMessage data = ask(client, path);
+    ASSERT_TRUE(tftp::decode_data(data.bytes)) << path;
+    client.send(tftp::encode_ack(1), data.from, data.from_port);
+  }
+
+  TempFolder folder_;
+  AgentConfig config_;
+  std::unique_ptr<Agent> agent_;
+  std::thread thread_;
+};
+
+TEST_F(AgentTftpTest, GrantsWhatTheSettingsAllow) {
+  config_.tftp_block_bytes_max = 1024;
+  config_.tftp_window_blocks_max = 4;
+  start();
+  const UdpClient client;
+  const auto oack = tftp::decode_oack(
+      ask(client, "boot.ipxe", {{"blksize", "1468"}, {"windowsize", "16"}}).bytes);
+  ASSERT_TRUE(oack);
+  EXPECT_EQ(oack->options.at(0).value, "1024");
+  EXPECT_EQ(oack->options.at(1).value, "4");
+}
+
+TEST_F(AgentTftpTest, LimitsTheTransfersOfOneAddress) {
+  config_.tftp_sessions_per_client_max = 32;
+  start();
+  std::vector<std::unique_ptr<UdpClient>> clients;
+  for (int i = 0; i < 32; ++i) {
+    clients.push_back(std::make_unique<UdpClient>());
+    ask(*clients.back(), "boot.ipxe", {{"tsize", "0"}});
+  }
+  const UdpClient one_more;
+  tftp::Request request;
+  request.path = "boot.ipxe";
+  one_more.send(tftp::encode_request(request), Ipv4::of(127, 0, 0, 1), agent_->tftp_port());
+  RawClient http(agent_->http_port());
+  EXPECT_TRUE(eventually([&http] {
+    return http.get("/v1/metrics").body.find("\nfarboot_tftp_requests_total 33\n") !=
+           std::string::npos;
+  }));
+  EXPECT_FALSE(one_more.waiting());
+}
+
+TEST_F(AgentTftpTest, LimitsTheConnectionsOfOneAddress) {
+  config_.http_connections_per_client_max = 8;
+  start();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(std::make_unique<RawClient>(agent_->http_port()));
+    EXPECT_EQ(clients.back()->get("/v1/health").status, 200) << i;
+  }
+  RawClient one_more(agent_->http_port());
+  EXPECT_EQ(one_more.get("/v1/health").status, 503);
+}
+
+TEST_F(AgentTftpTest, WhatGoesByTftpIsProgressOfTheInstall) {
+  prepare([](testing::SiteBench& site, ContentStore&) {
+    site.activate(1);
+    ASSERT_TRUE(site.run(site.book->apply(testing::lyon({testing::web1()}))));
+  });
+  start();
+  RawClient http(agent_->http_port());
+  const std::string script = http.get("/boot/52:54:00:00:00:01.ipxe?buildarch=x86_64").body;
+  std::smatch kickstart, tree;
+  ASSERT_TRUE(std::regex_search(script, kickstart, std::regex("/ks/[0-9a-f]{32}"))) << script;
+  ASSERT_TRUE(std::regex_search(script, tree, std::regex("/(t/[0-9a-f]{64}/)"))) << script;
+  ASSERT_EQ(http.get(kickstart.str()).status, 200);
+  for (int i = 0; i < 4; ++i) fetch_empty(fmt::format("{}Packages/p{:03}.rpm", tree[1].str(), i));
+  std::string page;
+  EXPECT_TRUE(eventually([&] {
+    page = http.get("/").body;
+    return page.find("<td>packages") != std::string::npos;
+  })) << page;
+}
+
+/// A switch names undionly.kpxe to all: iPXE, which it is already, would load itself for ever.
+TEST_F(AgentTftpTest, EndsTheLoopOfASiteThatNamesOneFile) {
+  prepare([](testing::SiteBench& site, ContentStore& store) {
+    FileEntry loader = testing::file("undionly.kpxe");
+    const Bytes bytes = to_bytes("loader");
+    loader.sha256 = sha256(bytes);
+    loader.size_bytes = bytes.size();
+    loader.chunks = {{loader.sha256, static_cast<std::uint32_t>(bytes.size())}};
+    ASSERT_TRUE(store.put(loader.sha256, bytes));
+    Release release = testing::centos_release(1, site.put_tree(1));
+    release.loaders = put_manifest(store, Manifest{{loader}}).value();
+    site.activate(release);
+  });
+  start();
+  const UdpClient rom;
+  const auto oack = tftp::decode_oack(ask(rom, "undionly.kpxe", {{"tsize", "0"}}).bytes);
+  ASSERT_TRUE(oack);
+  EXPECT_EQ(oack->options.front().value, "6");
+  const UdpClient ipxe;
+  const UdpMessage granted = ask(ipxe, "undionly.kpxe", {{"blksize", "1432"}, {"tsize", "0"}});
+  ipxe.send(tftp::encode_ack(0), granted.from, granted.from_port);
+  const auto data = ipxe.receive();
+  ASSERT_TRUE(data);
+  const auto block = tftp::decode_data(data->bytes);
+  ASSERT_TRUE(block);
+  EXPECT_TRUE(as_text(block->payload).starts_with("#!ipxe\n"));
+}
+
+TEST(AgentTftpConfig, GivesIpxeTheScriptWhereDhcpCannot) {
+  AgentConfig config;
+  EXPECT_FALSE(config.script_for_ipxe());
+  config.dhcp_mode = DhcpMode::observe;
+  EXPECT_FALSE(config.script_for_ipxe());
+  config.dhcp_mode = DhcpMode::off;
+  EXPECT_TRUE(config.script_for_ipxe());
+  config.tftp_ipxe_script = IpxeScript::off;
+  EXPECT_FALSE(config.script_for_ipxe());
+  config.dhcp_mode = DhcpMode::proxy;
+  config.tftp_ipxe_script = IpxeScript::on;
+  EXPECT_TRUE(config.script_for_ipxe());
+}
+
+TEST(AgentTftpConfig, KeysHaveTheirRanges) {
+  const auto taken = [](const std::string& text) {
+    AgentConfig config;
+    return agent_keys(config).load_text(text, "agent.toml") && check_config(config);
+  };
+  for (const char* line :
+       {"tftp_sessions_max = 64", "tftp_sessions_max = 4096", "tftp_sessions_per_client_max = 32",
+        "tftp_block_bytes_max = 0", "tftp_block_bytes_max = 8", "tftp_block_bytes_max = 65464",
+        "tftp_window_blocks_max = 1", "tftp_window_blocks_max = 64", "tftp_ignore_case = true",
+        "tftp_ipxe_script = \"auto\"", "tftp_ipxe_script = \"off\"", "tftp_second_stage = \"\"",
+        "tftp_second_stage = \"grubx64.efi\"", "http_connections_per_client_max = 8"})
+    EXPECT_TRUE(taken(line)) << line;
+  for (const char* line :
+       {"tftp_sessions_max = 63", "tftp_sessions_max = 4097", "tftp_sessions_per_client_max = 31",
+        "tftp_block_bytes_max = 7", "tftp_block_bytes_max = 65465", "tftp_window_blocks_max = 0",
+        "tftp_window_blocks_max = 65", "tftp_ipxe_script = \"yes\"",
+        "tftp_second_stage = \"../grubx64.efi\"", "tftp_second_stage = \"a/b\"",
+        "http_connections_per_client_max = 7"})
+    EXPECT_FALSE(taken(line)) << line;
+}
+
+}  // namespace
+}  // namespace farboot
