@@ -1,9 +1,10 @@
-// A file as blocks, read ahead in large pieces.
+// A file as blocks, read in large pieces: the next one while this one goes out.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "agent/tftp/file_source.h"
 
@@ -20,26 +21,38 @@ class Blocks {
   /// Bytes of the blocks up to `block`, which is at most count().
   std::uint64_t bytes_up_to(std::uint64_t block) const;
 
-  /// Reads the piece that holds `block` unless it is there; keeps the one before only while it
-  /// holds blocks from `keep_from` on. Returns the number of blocks from `block` on that `at` now
+  /// Waits for the piece that holds `block` unless it is there; keeps the one before only while it
+  /// holds blocks from `keep_from` on. Behind the middle of a piece the next one is begun, so that
+  /// never more than two are held. Returns the number of blocks from `block` on that `at` now
   /// gives. Errors: the file's; corrupt if it is shorter than it said.
   Task<Result<std::uint64_t>> load(std::uint64_t block, std::uint64_t keep_from);
   /// One of the blocks loaded last. The view holds until the next load().
   ByteView at(std::uint64_t block) const;
+  /// Waits until nothing reads the file any more. Needed before the file may go.
+  Task<void> settle();
 
  private:
+  struct Ahead;
   struct Piece {
     std::uint64_t first_block = 0;  ///< 0: holds nothing
     Bytes bytes;
   };
   std::uint64_t blocks_per_piece() const { return piece_bytes_ / block_bytes_; }
   bool holds(const Piece& piece, std::uint64_t block) const;
+  std::uint64_t piece_of(std::uint64_t block) const {
+    return (block - 1) / blocks_per_piece() * blocks_per_piece() + 1;
+  }
+  Task<Result<Bytes>> read(std::uint64_t first_block);
+  Task<Result<Bytes>> take(std::uint64_t first_block);
+  static Task<void> read_ahead(Blocks& blocks, std::shared_ptr<Ahead> ahead);
+  Task<void> begin_ahead(std::uint64_t block);
 
   TftpFile& file_;
   std::uint64_t size_bytes_;
   std::uint32_t block_bytes_;
   std::size_t piece_bytes_;
-  std::array<Piece, 2> pieces_;  ///< the first is the most recently used
+  std::array<Piece, 2> pieces_;   ///< the first is the most recently used
+  std::shared_ptr<Ahead> ahead_;  ///< the piece being read, or read and not yet taken
 };
 
 }  // namespace farboot

@@ -32,6 +32,8 @@ class Transfer {
         progressed_(heard_) {}
 
   Task<Result<std::uint64_t>> run();
+  /// Until nothing of this uses the file.
+  Task<void> settle() { return blocks_.settle(); }
 
  private:
   enum class Heard : std::uint8_t {
@@ -252,7 +254,9 @@ Task<void> Transfer::linger() {
 
 Task<Result<std::uint64_t>> send_file(TftpPeer& peer, TftpFile& file, TftpTransfer transfer) {
   Transfer under_way(peer, file, std::move(transfer));
-  co_return co_await under_way.run();
+  auto sent = co_await under_way.run();
+  co_await under_way.settle();
+  co_return sent;
 }
 
 }  // namespace farboot
