@@ -24,6 +24,10 @@ struct LossyLine {
   double twice = 0;    ///< share that arrives twice
   double reorder = 0;  ///< share that is late by up to two more trips
   std::chrono::microseconds one_way{500};
+  /// Packets that wait for the line toward the client, at most; what comes beyond is lost. 0: no
+  /// end.
+  std::size_t queue_packets = 0;
+  std::chrono::microseconds packet_time{125};  ///< that each takes of the line then
 };
 
 struct LossyClient {
@@ -105,6 +109,8 @@ class LossyPeer final : public TftpPeer {
   void set_one_way(Micros time) { line_.one_way = time; }
   /// Loses every packet that satisfies it, besides what chance takes; counts as sent.
   std::function<bool(ByteView packet, std::size_t number)> lose;
+  /// The same of what the client says.
+  std::function<bool(ByteView packet)> lose_answer;
   /// A packet to the sender at a time of the test's choosing.
   void inject(Bytes packet, Micros after) {
     events_.emplace(now_ + after, Event{.kind = Kind::to_server, .bytes = std::move(packet)});
@@ -129,10 +135,18 @@ class LossyPeer final : public TftpPeer {
   void carry(Bytes bytes, Toward toward) {
     const Kind kind = toward == Toward::client ? Kind::to_client : Kind::to_server;
     if (toward == Toward::client && lose && lose(bytes, sent_.size())) return;
+    if (toward == Toward::server && lose_answer && lose_answer(bytes)) return;
     if (chance(line_.drop)) return;
+    Micros queued{0};
+    if (toward == Toward::client && line_.queue_packets > 0) {
+      line_free_ = std::max(line_free_, now_);
+      if (line_free_ - now_ >= line_.packet_time * line_.queue_packets) return;
+      line_free_ += line_.packet_time;
+      queued = std::chrono::duration_cast<Micros>(line_free_ - now_);
+    }
     const int copies = chance(line_.twice) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
-      Micros delay = line_.one_way;
+      Micros delay = line_.one_way + queued;
       if (chance(line_.reorder))
         delay += Micros(std::uniform_int_distribution<long>(0, 4 * line_.one_way.count())(random_));
       events_.emplace(now_ + delay, Event{.kind = kind, .bytes = bytes});
@@ -199,6 +213,7 @@ class LossyPeer final : public TftpPeer {
   LossyClient client_;
   std::mt19937 random_;
   SteadyTime now_;
+  SteadyTime line_free_;
   std::multimap<SteadyTime, Event> events_;
   std::vector<Sent> sent_;
   Bytes inbox_;

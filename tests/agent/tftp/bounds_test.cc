@@ -10,9 +10,19 @@
 namespace farboot {
 namespace {
 
+class TftpBounds : public testing::TestWithParam<bool> {
+ protected:
+  TftpBounds() { options_.single_port = GetParam(); }
+  TftpServerOptions options_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Ports, TftpBounds, testing::Bool(), [](const auto& param) {
+  return param.param ? "OnePortForAll" : "PortsOfTheirOwn";
+});
+
 /// Whoever forges requests in somebody's name gets him one packet, not one for each.
-TEST(TftpBounds, RepeatsItsFirstPacketOnlySoOften) {
-  TftpServerOptions options;
+TEST_P(TftpBounds, RepeatsItsFirstPacketOnlySoOften) {
+  TftpServerOptions options = options_;
   options.repeat_gap = Milliseconds(0);
   options.repeats_max = 2;
   options.timing.first_resend = Seconds(3600);  // no resend but for a repeated request
@@ -30,8 +40,8 @@ TEST(TftpBounds, RepeatsItsFirstPacketOnlySoOften) {
   EXPECT_EQ(served.sessions(), 1U);
 }
 
-TEST(TftpBounds, RepeatsItsFirstPacketNotTooSoon) {
-  TftpServerOptions options;
+TEST_P(TftpBounds, RepeatsItsFirstPacketNotTooSoon) {
+  TftpServerOptions options = options_;
   options.repeat_gap = Seconds(3600);
   options.timing.first_resend = Seconds(3600);
   ServedTftp served(options);
@@ -46,8 +56,8 @@ TEST(TftpBounds, RepeatsItsFirstPacketNotTooSoon) {
 }
 
 /// Forged requests never get an answer from whom they name: they must not take every session.
-TEST(TftpBounds, MakesRoomAmongThoseThatNeverAnswered) {
-  TftpServerOptions options;
+TEST_P(TftpBounds, MakesRoomAmongThoseThatNeverAnswered) {
+  TftpServerOptions options = options_;
   options.sessions_max = 3;
   options.sessions_unanswered_max = 2;
   ServedTftp served(options);
@@ -70,10 +80,10 @@ TEST(TftpBounds, MakesRoomAmongThoseThatNeverAnswered) {
   EXPECT_LE(served.sessions(), 3U);
 }
 
-TEST(TftpBounds, CountsLinesThatStrangersCause) {
+TEST_P(TftpBounds, CountsLinesThatStrangersCause) {
   std::string lines;
   {
-    ServedTftp served;
+    ServedTftp served(options_);
     const UdpClient client;
     tftp::Request write;
     write.path = "x";
@@ -94,7 +104,7 @@ TEST(TftpBounds, CountsLinesThatStrangersCause) {
 }
 
 /// Slow transfers take neighbouring ports; those behind them are not out of reach.
-TEST(TftpBounds, FindsTheFreePortBehindManyTaken) {
+TEST(TftpBoundsOfPorts, FindsTheFreePortBehindManyTaken) {
   constexpr std::uint16_t kFirst = 20'000;
   constexpr std::size_t kPorts = 100;
   TftpServerOptions options;
@@ -122,8 +132,8 @@ TEST(TftpBounds, FindsTheFreePortBehindManyTaken) {
   }
 }
 
-TEST(TftpBounds, LimitsTheSessionsOfOneClient) {
-  TftpServerOptions options;
+TEST_P(TftpBounds, LimitsTheSessionsOfOneClient) {
+  TftpServerOptions options = options_;
   options.sessions_per_client_max = 3;
   ServedTftp served(options);
   std::vector<std::unique_ptr<UdpClient>> clients;

@@ -36,6 +36,7 @@ class ScribePeer final : public TftpPeer {
   struct Habits {
     std::uint32_t window_blocks = 1;
     std::optional<std::pair<int, std::string>> aborts_at_once;  ///< instead of its first ACK
+    std::uint16_t closes_at_block = 0;  ///< as GRUB does, which leaves out the text's NUL
   };
   ScribePeer(Habits habits, std::uint32_t block_bytes)
       : habits_(std::move(habits)), block_bytes_(block_bytes) {}
@@ -82,6 +83,10 @@ class ScribePeer final : public TftpPeer {
       if (++in_window_ < habits_.window_blocks && data->payload.size() == block_bytes_) return;
       in_window_ = 0;
     }
+    if (habits_.closes_at_block != 0 && block >= habits_.closes_at_block) {
+      says_.push_back(to_bytes(std::string_view("\0\5\0\0closed", 10)));
+      return;
+    }
     const auto ack = tftp::encode_ack(block);
     says_.emplace_back(ack.begin(), ack.end());
   }
@@ -118,11 +123,18 @@ std::vector<Fingerprint> fingerprints() {
       {.name = "intel_rom_read", .options = {{"blksize", "1456"}}},
       {.name = "shim", .options = {{"blksize", "512"}}},
       {.name = "grub", .options = {{"blksize", "1024"}, {"tsize", "0"}}},
+      {.name = "grub_close",
+       .options = {{"blksize", "1024"}, {"tsize", "0"}},
+       .habits = {.closes_at_block = 3}},
       {.name = "wds_bootmgr",
        .options = {{"tsize", "0"}, {"blksize", "1456"}, {"windowsize", "8"}},
        .habits = {.window_blocks = 8},
        .size_bytes = 1456 * 12 + 7},
       {.name = "uboot", .options = {{"timeout", "5"}, {"tsize", "0"}, {"blksize", "1468"}}},
+      {.name = "uboot_window",
+       .options = {{"timeout", "5"}, {"tsize", "0"}, {"blksize", "1468"}, {"windowsize", "8"}},
+       .habits = {.window_blocks = 8},
+       .size_bytes = 1468 * 16},
       {.name = "raspberry_pi", .options = {}, .size_bytes = 1024},
       {.name = "raspberry_pi_4", .options = {{"tsize", "0"}, {"blksize", "1024"}}},
       {.name = "empty_file", .options = {{"tsize", "0"}}, .size_bytes = 0},

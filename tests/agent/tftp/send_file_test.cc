@@ -100,6 +100,45 @@ TEST(TftpSendFile, ResendsAfterAFewRoundTripsNotASecond) {
   EXPECT_LT(peer.elapsed(), milliseconds(101 + 50));
 }
 
+/// Karn's rule: which of the two the client answered is not known.
+TEST(TftpSendFile, LearnsNothingFromAnAnswerToOneOfTwoSendings) {
+  FakeTftpFile file(512 * 3);
+  LossyPeer peer({.one_way = microseconds(500)}, {.resend = milliseconds(60'000)});
+  peer.lose = [](ByteView, std::size_t number) { return number == 1 || number == 3; };
+  ASSERT_TRUE(send(peer, file, plain()));
+  ASSERT_GE(peer.sent().size(), 4U);
+  EXPECT_EQ(peer.sent()[1].when - peer.sent()[0].when, milliseconds(1000));
+  EXPECT_EQ(peer.sent()[3].when - peer.sent()[2].when, milliseconds(2000));
+}
+
+/// U-Boot ignores a block it has already and repeats its ACK by its own timer only.
+TEST(TftpSendFile, OutlivesALostAckOfAClientThatRepeatsAfterFiveSeconds) {
+  FakeTftpFile file(512 * 40);
+  LossyPeer peer({}, {.resend = milliseconds(5000)});
+  bool lost = false;
+  peer.lose_answer = [&lost](ByteView packet) {
+    const auto ack = tftp::decode_ack(packet);
+    return ack && ack->block == 20 && !std::exchange(lost, true);
+  };
+  ASSERT_TRUE(send(peer, file, plain()));
+  EXPECT_TRUE(lost);
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 40));
+  EXPECT_LE(peer.sent().size(), 41U + 12U);  // ever rarer while nothing is heard
+}
+
+/// A switch with little room: windows that arrive at once do not fit, and sending them again and
+/// again would carry each block many times.
+TEST(TftpSendFile, SendsALossyWindowInSmallerBursts) {
+  constexpr std::uint64_t kBlocks = 64 * 60;
+  FakeTftpFile file(512 * kBlocks - 1);
+  LossyPeer peer({.queue_packets = 16, .packet_time = microseconds(50)},
+                 {.window_blocks = 64, .asked_options = true});
+  const auto sent = send(peer, file, with_oack(512, 64));
+  ASSERT_TRUE(sent) << sent.error().what;
+  EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * kBlocks - 1));
+  EXPECT_LT(peer.sent().size(), 2 * kBlocks) << peer.sent().size();
+}
+
 TEST(TftpSendFile, LearnsThatThePathBecameSlower) {
   FakeTftpFile file(512 * 300);
   LossyPeer peer({.one_way = microseconds(500)}, {.resend = milliseconds(60'000)});

@@ -15,23 +15,34 @@
 namespace farboot {
 namespace {
 
-TEST(TftpServer, ServesFiles) {
-  ServedTftp served;
+/// With a port for each session, and through the one port for all.
+class TftpServerModes : public testing::TestWithParam<bool> {
+ protected:
+  TftpServerModes() { options_.single_port = GetParam(); }
+  TftpServerOptions options_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Ports, TftpServerModes, testing::Bool(), [](const auto& param) {
+  return param.param ? "OnePortForAll" : "PortsOfTheirOwn";
+});
+
+TEST_P(TftpServerModes, ServesFiles) {
+  ServedTftp served(options_);
   const UdpClient client;
   EXPECT_EQ(fetch(client, served, "boot/x.efi"), FakeTftpFile::bytes_of(100'000));
   EXPECT_EQ(fetch(client, served, "boot/x.efi", 512, 16), FakeTftpFile::bytes_of(100'000));
   EXPECT_EQ(fetch(client, served, "\\boot\\x.efi", 8192, 4), FakeTftpFile::bytes_of(100'000));
   EXPECT_EQ(fetch(client, served, "empty").size(), 0U);
   EXPECT_EQ(served.asked().at(2).path, "boot/x.efi");
-  EXPECT_EQ(served.asked().at(0).client, kLocal);
+  EXPECT_EQ(served.asked().at(0).by.client, kLocal);
 }
 
-TEST(TftpServer, AnswersFromTheAddressAsked) {
-  ServedTftp served;
+TEST_P(TftpServerModes, AnswersFromTheAddressAsked) {
+  ServedTftp served(options_);
   const UdpClient client;
   const Ipv4 other = Ipv4::of(127, 0, 0, 9);
   EXPECT_EQ(fetch(client, served, "boot/x.efi", 1468, 4, other), FakeTftpFile::bytes_of(100'000));
-  EXPECT_EQ(served.asked().at(0).server, other);
+  EXPECT_EQ(served.asked().at(0).by.server, other);
 }
 
 TEST(TftpServer, GivesEachSessionAPortOfItsOwn) {
@@ -81,8 +92,8 @@ TEST(TftpServer, TakesSessionPortsFromTheRange) {
   EXPECT_EQ(error_of(second.receive()), 0);
 }
 
-TEST(TftpServer, RefusesAtOnceAndTruthfully) {
-  ServedTftp served;
+TEST_P(TftpServerModes, RefusesAtOnceAndTruthfully) {
+  ServedTftp served(options_);
   const auto code = [&served](const Bytes& packet) {
     const UdpClient client;
     client.send(packet, kLocal, served.port());
@@ -102,15 +113,15 @@ TEST(TftpServer, RefusesAtOnceAndTruthfully) {
 }
 
 /// After an OACK it would be too late: PXELINUX hangs.
-TEST(TftpServer, RefusesBeforeTheOackWhatCannotBeRead) {
-  ServedTftp served;
+TEST_P(TftpServerModes, RefusesBeforeTheOackWhatCannotBeRead) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(read_request("being fetched", {{"tsize", "0"}}), kLocal, served.port());
   EXPECT_EQ(error_of(client.receive()), 0);
 }
 
-TEST(TftpServer, ServesTextInNetascii) {
-  ServedTftp served;
+TEST_P(TftpServerModes, ServesTextInNetascii) {
+  ServedTftp served(options_);
   const UdpClient client;
   const Bytes text = to_netascii(FakeTftpFile::bytes_of(1000));
   ASSERT_NE(text.size(), 1000U);
@@ -130,8 +141,8 @@ TEST(TftpServer, ServesTextInNetascii) {
   EXPECT_EQ(Bytes(block->payload.begin(), block->payload.end()), text);
 }
 
-TEST(TftpServer, RefusesLargeFilesInNetascii) {
-  ServedTftp served;
+TEST_P(TftpServerModes, RefusesLargeFilesInNetascii) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(read_request("big", {{"tsize", "0"}}, tftp::Mode::netascii), kLocal, served.port());
   const auto message = client.receive();
@@ -142,8 +153,8 @@ TEST(TftpServer, RefusesLargeFilesInNetascii) {
   EXPECT_EQ(error->text, "too large for text mode: binary");
 }
 
-TEST(TftpServer, TellsNothingOfItsInside) {
-  ServedTftp served;
+TEST_P(TftpServerModes, TellsNothingOfItsInside) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(read_request("busy"), kLocal, served.port());
   const auto message = client.receive();
@@ -151,8 +162,8 @@ TEST(TftpServer, TellsNothingOfItsInside) {
   EXPECT_EQ(tftp::decode_error(message->bytes)->text, "not available now");
 }
 
-TEST(TftpServer, SaysNothingToStraySessionPackets) {
-  ServedTftp served;
+TEST_P(TftpServerModes, SaysNothingToStraySessionPackets) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(tftp::encode_ack(1), kLocal, served.port());
   client.send(tftp::encode_error(tftp::ErrorCode::undefined, "x"), kLocal, served.port());
@@ -176,8 +187,8 @@ TEST(TftpServer, TellsAStrangerThatItsTransferIsUnknown) {
   EXPECT_EQ(tftp::decode_data(second->bytes)->block, 2);
 }
 
-TEST(TftpServer, ARepeatedRequestJoinsItsSession) {
-  TftpServerOptions options;
+TEST_P(TftpServerModes, ARepeatedRequestJoinsItsSession) {
+  TftpServerOptions options = options_;
   options.repeat_gap = Milliseconds(0);
   ServedTftp served(options);
   const UdpClient client;
@@ -192,8 +203,8 @@ TEST(TftpServer, ARepeatedRequestJoinsItsSession) {
   EXPECT_EQ(served.sessions(), 1U);
 }
 
-TEST(TftpServer, AnotherRequestFromTheSamePortReplacesTheSession) {
-  ServedTftp served;
+TEST_P(TftpServerModes, AnotherRequestFromTheSamePortReplacesTheSession) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(read_request("boot/x.efi", {{"tsize", "0"}}), kLocal, served.port());
   const auto probe = client.receive();
@@ -201,8 +212,8 @@ TEST(TftpServer, AnotherRequestFromTheSamePortReplacesTheSession) {
   EXPECT_EQ(fetch(client, served, "boot/x.efi", 1456), FakeTftpFile::bytes_of(100'000));
 }
 
-TEST(TftpServer, ASizeProbeIsNoFailure) {
-  ServedTftp served;
+TEST_P(TftpServerModes, ASizeProbeIsNoFailure) {
+  ServedTftp served(options_);
   const UdpClient client;
   client.send(read_request("boot/x.efi", {{"tsize", "0"}, {"blksize", "1468"}}), kLocal,
               served.port());
@@ -233,22 +244,16 @@ TEST(TftpServer, HearsThatAClientIsGone) {
   EXPECT_EQ(served.counters().lost, 0U);
 }
 
-TEST(TftpServer, StopsInTheMiddleOfTransfers) {
-  auto served = std::make_unique<ServedTftp>();
+TEST_P(TftpServerModes, StopsInTheMiddleOfTransfers) {
+  auto served = std::make_unique<ServedTftp>(options_);
   const UdpClient client;
   client.send(read_request("big"), kLocal, served->port());
   ASSERT_TRUE(client.receive());
   served->stop();  // its loop runs empty, or this waits for ever
-  TftpServerOptions options;
-  options.single_port = true;
-  ServedTftp shared(options);
-  client.send(read_request("big"), kLocal, shared.port());
-  ASSERT_TRUE(client.receive());
-  shared.stop();
 }
 
-TEST(TftpServer, ServesManyAtOnce) {
-  ServedTftp served;
+TEST_P(TftpServerModes, ServesManyAtOnce) {
+  ServedTftp served(options_);
   std::vector<std::thread> machines;
   std::vector<Bytes> got(12);
   for (std::size_t i = 0; i < got.size(); ++i)
@@ -261,10 +266,10 @@ TEST(TftpServer, ServesManyAtOnce) {
   EXPECT_EQ(served.counters().sent, got.size());
 }
 
-TEST(TftpServer, ServesCurl) {
+TEST_P(TftpServerModes, ServesCurl) {
   if (std::system("curl --version 2>/dev/null | grep -qw tftp") != 0)
     GTEST_SKIP() << "no curl with TFTP here";
-  ServedTftp served;
+  ServedTftp served(options_);
   const auto path =
       std::filesystem::temp_directory_path() /
       ("farboot-curl-" + std::to_string(::getpid()) + "-" + std::to_string(served.port()));
