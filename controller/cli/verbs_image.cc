@@ -52,7 +52,9 @@ Exit import(Session& session, const v1::ImportImageRequest& wanted) {
   return session.print(image, [&] {
     std::string out = fmt::format("imported {}: {}, {}\n", image_id(image), system_text(image),
                                   size_text(image.size_bytes()));
-    if (image.kernel().empty())
+    if (image.family() == "windows")
+      out += "  an entry of kind `winpe` starts it\n";
+    else if (image.kernel().empty())
       out += "  it has no kernel we know of: use it for files, or as a tool\n";
     return out;
   });

@@ -5,6 +5,7 @@
 #include <clocale>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -20,6 +21,7 @@
 #include "controller/import/mirror_source.h"
 #include "controller/import/tree_check.h"
 #include "controller/import/tree_info.h"
+#include "controller/import/udf_source.h"
 
 namespace farboot {
 namespace {
@@ -62,6 +64,58 @@ Error with_way_out(const std::string& source, Error error) {
   return error;
 }
 
+bool same_but_for_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+/// Where the installer's own files are: the directory of the .treeinfo, the root nearly always.
+TreeNames names_of(const Listing& listing, const std::set<std::string>& paths,
+                   const std::string& root) {
+  TreeNames names;
+  names.root = root;
+  const std::string prefix = root.empty() ? "" : root + "/";
+  for (const auto& [path, text] : listing.texts)
+    if (path.starts_with(prefix)) names.texts[path.substr(prefix.size())] = text;
+  names.has_file = [&paths](std::string_view path) { return paths.contains(std::string(path)); };
+  names.in_any_case = [&paths](std::string_view wanted) -> std::string {
+    for (const std::string& path : paths)
+      if (same_but_for_case(path, wanted)) return path;
+    return {};
+  };
+  return names;
+}
+
+/// Whether the ISO 9660 half of an image that is UDF as well has a tree that boots. Windows' discs
+/// have a README.TXT there, or names in capitals and no file above 4 GiB.
+bool serves_as_iso(TreeSource& iso) {
+  const ImportWatcher nobody;
+  Meter meter(nobody);
+  const auto listing = iso.list(meter);
+  if (!listing) return false;
+  std::set<std::string> paths;
+  for (const SourceFile& file : listing->files) paths.insert(file.path);
+  const auto facts = understand(names_of(*listing, paths, iso.root()));
+  return facts && facts->family != "windows";
+}
+
+Result<std::unique_ptr<TreeSource>> open_image(const ImportRequest& request) {
+  std::unique_ptr<TreeSource> source;
+  auto udf = is_udf(request.source);
+  if (!udf) return udf.error();
+  auto iso = IsoSource::open(request.source, request.sha256);
+  if (iso && (!*udf || serves_as_iso(**iso))) {
+    source = std::move(*iso);
+    return source;
+  }
+  if (!*udf) return iso.error();
+  auto volume = UdfSource::open(request.source, request.sha256);
+  if (!volume) return volume.error();
+  source = std::move(*volume);
+  return source;
+}
+
 Result<std::unique_ptr<TreeSource>> open_source(const ImportRequest& request) {
   std::unique_ptr<TreeSource> source;
   if (is_url(request.source)) {
@@ -82,10 +136,7 @@ Result<std::unique_ptr<TreeSource>> open_source(const ImportRequest& request) {
     source = std::make_unique<DirectorySource>(request.source);
     return source;
   }
-  auto iso = IsoSource::open(request.source, request.sha256);
-  if (!iso) return iso.error();
-  source = std::move(*iso);
-  return source;
+  return open_image(request);
 }
 
 std::string in_mib(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", bytes / 1048576.0); }
@@ -123,18 +174,6 @@ Result<void> check_space(TreeSource& source, const Listing& listing, ContentStor
   if (intake.missing_bytes() > usage->free_bytes)
     return does_not_fit(intake.missing_bytes(), *usage);
   return {};
-}
-
-/// Where the installer's own files are: the directory of the .treeinfo, the root nearly always.
-TreeNames names_of(const Listing& listing, const std::set<std::string>& paths,
-                   const std::string& root) {
-  TreeNames names;
-  names.root = root;
-  const std::string prefix = root.empty() ? "" : root + "/";
-  for (const auto& [path, text] : listing.texts)
-    if (path.starts_with(prefix)) names.texts[path.substr(prefix.size())] = text;
-  names.has_file = [&paths](std::string_view path) { return paths.contains(std::string(path)); };
-  return names;
 }
 
 Result<Manifest> make_manifest(std::vector<FileEntry> files,

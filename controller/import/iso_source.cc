@@ -1,15 +1,7 @@
 #include "controller/import/iso_source.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "common/base/check.h"
@@ -22,20 +14,6 @@ namespace farboot {
 namespace {
 
 constexpr std::size_t kIsoReadBytes = 1u << 20;
-
-/// Reads fully unless the file ends.
-Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::uint8_t> out) {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got =
-        ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Errc::unavailable, "read: {}", std::strerror(errno));
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
 
 /// The image's file as libarchive reads it: forward mostly, skipping and stepping back at will.
 class IsoReader {
@@ -118,44 +96,6 @@ class IsoReader {
   ArchiveReader reader_{::archive_read_new()};  // last: closes before the buffer goes
 };
 
-/// Hashes the image file on a thread of its own, beside the reading.
-class FileHasher {
- public:
-  explicit FileHasher(int fd) : thread_([this, fd] { run(fd); }) {}
-  ~FileHasher() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  FileHasher(const FileHasher&) = delete;
-  FileHasher& operator=(const FileHasher&) = delete;
-
-  Result<Digest> finish() {
-    thread_.join();
-    return std::move(result_);
-  }
-
- private:
-  void run(int fd) {
-    Sha256 hasher;
-    Bytes buffer(kIsoReadBytes);
-    for (std::uint64_t offset = 0; !stop_;) {
-      auto got = read_at(fd, offset, buffer);
-      if (!got) {
-        result_ = got.error();
-        return;
-      }
-      if (*got == 0) break;
-      hasher.update(ByteView(buffer).first(*got));
-      offset += *got;
-    }
-    result_ = hasher.finish();
-  }
-
-  std::atomic<bool> stop_ = false;
-  Result<Digest> result_{Digest{}};
-  std::thread thread_;
-};
-
 Result<std::string> entry_path(::archive_entry* entry) {
   const char* name = ::archive_entry_pathname(entry);
   if (name == nullptr) name = ::archive_entry_pathname_utf8(entry);
@@ -210,33 +150,27 @@ Result<void> check_volume(int fd, std::uint64_t size_bytes) {
 
 Result<std::unique_ptr<IsoSource>> IsoSource::open(const std::string& path,
                                                    std::optional<Digest> sha256) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return not_readable(path, errno);
-  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
-  if (auto ok = check_volume(file.get(), size_bytes); !ok)
+  auto file = ImageFile::open(path);
+  if (!file) return file.error();
+  if (auto ok = check_volume(file->fd.get(), file->size_bytes); !ok)
     return prefix(printable(path), ok.error());
-  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return std::unique_ptr<IsoSource>(new IsoSource(path, std::move(file), size_bytes, sha256));
+  return std::unique_ptr<IsoSource>(new IsoSource(std::move(*file), sha256));
 }
-
-IsoSource::IsoSource(std::string path, UniqueFd file, std::uint64_t size_bytes,
-                     std::optional<Digest> sha256)
-    : path_(std::move(path)), file_(std::move(file)), size_bytes_(size_bytes), sha256_(sha256) {}
 
 Result<Listing> IsoSource::list(Meter& meter) {
   Listing listing;
-  IsoReader reader(file_.get(), size_bytes_);
-  if (auto ok = reader.open(); !ok) return prefix(printable(path_), ok.error());
+  IsoReader reader(file_.fd.get(), file_.size_bytes);
+  if (auto ok = reader.open(); !ok) return prefix(printable(file_.path), ok.error());
   for (::archive_entry* entry = nullptr;;) {
     auto more = reader.next(entry);
-    if (!more) return prefix(printable(path_), more.error());
+    if (!more) return prefix(printable(file_.path), more.error());
     if (!*more) return listing;
     if (::archive_entry_filetype(entry) == AE_IFDIR) continue;
     const std::size_t files_before = listing.files.size();
-    if (auto ok = list_entry(entry, listing); !ok) return prefix(printable(path_), ok.error());
+    if (auto ok = list_entry(entry, listing); !ok) return prefix(printable(file_.path), ok.error());
     if (listing.files.size() + listing.links.size() > kManifestFilesMax)
-      return fail(Errc::exhausted, "{}: more than {} files", printable(path_), kManifestFilesMax);
+      return fail(Errc::exhausted, "{}: more than {} files", printable(file_.path),
+                  kManifestFilesMax);
     if (auto ok = meter.tick(); !ok) return ok.error();
     if (listing.files.size() == files_before) continue;  // a link
     const SourceFile& file = listing.files.back();
@@ -246,37 +180,32 @@ Result<Listing> IsoSource::list(Meter& meter) {
       text += as_text(part);
       return {};
     });
-    if (!ok) return prefix(printable(path_), ok.error());
+    if (!ok) return prefix(printable(file_.path), ok.error());
     listing.texts[file.path] = std::move(text);
   }
 }
 
 Result<void> IsoSource::read(const Listing& listing, Intake& intake) {
   std::optional<FileHasher> hasher;
-  if (sha256_) hasher.emplace(file_.get());
-  if (auto ok = read_entries(listing, intake); !ok) return prefix(printable(path_), ok.error());
-  if (!hasher) return {};
-  auto digest = hasher->finish();
-  if (!digest) return prefix(printable(path_), digest.error());
-  if (*digest != *sha256_)
-    return fail(Errc::mismatch, "{}: sha256 is {}, {} was asked for", printable(path_), *digest,
-                *sha256_);
-  return {};
+  if (sha256_) hasher.emplace(file_.fd.get());
+  if (auto ok = read_entries(listing, intake); !ok)
+    return prefix(printable(file_.path), ok.error());
+  return hasher ? hasher->finish(file_.path, *sha256_) : Result<void>();
 }
 
 Result<FileEntry> IsoSource::as_file(const std::string& path, const std::vector<FileEntry>& files,
                                      ContentStore& store, Meter& meter) {
   const ReadAt read = [this](std::uint64_t offset, std::span<std::uint8_t> out) {
-    return read_at(file_.get(), offset, out);
+    return read_at(file_.fd.get(), offset, out);
   };
-  auto entry = keep_whole_iso({read, size_bytes_, path}, files, store, meter);
-  return entry ? std::move(entry) : Result<FileEntry>(prefix(printable(path_), entry.error()));
+  auto entry = keep_whole_iso({read, file_.size_bytes, path}, files, store, meter);
+  return entry ? std::move(entry) : Result<FileEntry>(prefix(printable(file_.path), entry.error()));
 }
 
 Result<void> IsoSource::read_entries(const Listing& listing, Intake& intake) {
   std::map<std::string_view, const SourceFile*> wanted;
   for (const SourceFile& file : listing.files) wanted[file.path] = &file;
-  IsoReader reader(file_.get(), size_bytes_);
+  IsoReader reader(file_.fd.get(), file_.size_bytes);
   if (auto ok = reader.open(); !ok) return ok.error();
   for (::archive_entry* entry = nullptr;;) {
     auto more = reader.next(entry);

@@ -3,9 +3,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
-#include "common/base/unique_fd.h"
 #include "common/content/digest.h"
+#include "controller/import/image_file.h"
 #include "controller/import/tree_source.h"
 
 namespace farboot {
@@ -25,13 +26,11 @@ class IsoSource final : public TreeSource {
                             ContentStore& store, Meter& meter) override;
 
  private:
-  IsoSource(std::string path, UniqueFd file, std::uint64_t size_bytes,
-            std::optional<Digest> sha256);
+  IsoSource(ImageFile file, std::optional<Digest> sha256)
+      : file_(std::move(file)), sha256_(sha256) {}
   Result<void> read_entries(const Listing& listing, Intake& intake);
 
-  std::string path_;
-  UniqueFd file_;
-  std::uint64_t size_bytes_;
+  ImageFile file_;
   std::optional<Digest> sha256_;
 };
 

@@ -164,8 +164,29 @@ void find_boot_pair(const TreeNames& tree, ImageFacts& facts) {
   }
 }
 
-bool is_windows(const TreeNames& tree) {
-  return !first_present(tree, {"sources/boot.wim", "Sources/boot.wim", "SOURCES/BOOT.WIM"}).empty();
+bool has_in_any_case(const TreeNames& tree, std::string_view path) {
+  return tree.in_any_case ? !tree.in_any_case(path).empty() : tree.has_file(path);
+}
+
+/// WinPE, as wimboot starts it: boot.wim is enough, BCD and boot.sdi may come out of it.
+bool is_windows(const TreeNames& tree) { return has_in_any_case(tree, "sources/boot.wim"); }
+
+/// For which machines, by the loader a disc has for them.
+ImageFacts windows_facts(const TreeNames& tree) {
+  struct Loader {
+    std::string_view path;
+    std::string_view arch;
+  };
+  constexpr std::array kLoaders = {Loader{"efi/boot/bootx64.efi", "x86_64"},
+                                   Loader{"efi/boot/bootaa64.efi", "aarch64"},
+                                   Loader{"efi/boot/bootia32.efi", "i386"}};
+  ImageFacts facts = {.family = "windows", .distro = "Windows", .arch = "x86_64"};
+  for (const Loader& loader : kLoaders) {
+    if (!has_in_any_case(tree, loader.path)) continue;
+    facts.arch = loader.arch;
+    break;
+  }
+  return facts;
 }
 
 Error no_boot_files(const TreeNames& tree) {
@@ -180,7 +201,9 @@ Error no_boot_files(const TreeNames& tree) {
       "sources/boot.wim; {}",
       looked_for,
       bridge
-          ? "a Windows disc is UDF: copy its files to a directory and import that"
+          ? "it looks like the ISO 9660 half of a Windows disc without its UDF half: copy the "
+            "image "
+            "again, or its files to a directory and import that"
           : "import the disc that machines are installed from (a DVD, minimal or boot ISO), or the "
             "top folder of its tree");
 }
@@ -207,8 +230,7 @@ Result<ImageFacts> understand(const TreeNames& tree) {
   if (facts.kernel.empty() || facts.initrd.empty()) find_boot_pair(tree, facts);
   if (facts.kernel.empty() || facts.initrd.empty()) {
     if (!is_windows(tree)) return no_boot_files(tree);
-    facts = {.family = "windows", .distro = "Windows", .arch = "x86_64"};
-    return facts;
+    return windows_facts(tree);
   }
   if (facts.stage2.empty() && facts.family == "redhat")
     facts.stage2 = first_present(tree, {"images/install.img", "LiveOS/squashfs.img"});

@@ -3,10 +3,10 @@
 
 deps_build="g++ cmake ninja-build ccache mold pkg-config git ca-certificates
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev librocksdb-dev
-  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libexpat1-dev libyaml-cpp-dev
+  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libudfread-dev libexpat1-dev libyaml-cpp-dev
   libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libzstd-dev libsystemd-dev openssl ipxe"
-deps_test="libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
+deps_test="genisoimage libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
   python3 curl procps systemd iproute2"
 deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base iproute2 nftables iputils-ping
   python3 curl openssl tcpdump procps

@@ -4,7 +4,7 @@
 # What the arm64 build links and its unit tests need. (protobuf-compiler-grpc: gRPC's CMake files insist it exists.)
 sysroot_packages="libc6-dev libstdc++-12-dev libgcc-12-dev linux-libc-dev
   libgrpc++-dev libgrpc-dev libprotobuf-dev libprotoc-dev librocksdb-dev
-  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libexpat1-dev libyaml-cpp-dev
+  libssl-dev libboost1.81-dev libcurl4-openssl-dev libarchive-dev libudfread-dev libexpat1-dev libyaml-cpp-dev
   libtomlplusplus-dev libkainjow-mustache-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   protobuf-compiler-grpc prometheus-cpp-dev libzstd-dev libsystemd-dev libgtest-dev libgmock-dev libbenchmark-dev"
 

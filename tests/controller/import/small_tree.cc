@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -263,9 +264,28 @@ TreeFiles ubuntu_tree() {
   return tree;
 }
 
+TreeFiles windows_tree() {
+  return {{"README.TXT", "This disc contains a \"UDF\" file system."},
+          {"boot/bcd", noise(20'000, 31)},
+          {"boot/boot.sdi", noise(30'000, 32)},
+          {"sources/boot.wim", "MSWIM" + noise(2'500'000, 33)},
+          {"sources/A name that ISO 9660 could not have, whatever its level.txt", "long"},
+          {"efi/boot/bootx64.efi", noise(9'000, 34)},
+          {"sources/empty", ""}};
+}
+
 void write_file(const std::string& path, const std::string& content) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary) << content;
+}
+
+ReadAt reader_of(const std::string& bytes) {
+  return [&bytes](std::uint64_t offset, std::span<std::uint8_t> out) -> Result<std::size_t> {
+    if (offset >= bytes.size()) return std::size_t{0};
+    const std::size_t size = std::min(out.size(), bytes.size() - offset);
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, out.begin());
+    return size;
+  };
 }
 
 std::string read_file(const std::string& path) {
@@ -294,6 +314,14 @@ void write_iso(const TreeFiles& tree, const std::string& path) {
   FARBOOT_CHECK(::archive_write_open_filename(writer.get(), path.c_str()) == ARCHIVE_OK);
   for (const auto& [name, content] : tree) put_entry(writer.get(), name, content);
   FARBOOT_CHECK(::archive_write_close(writer.get()) == ARCHIVE_OK);
+}
+
+void write_udf(const TreeFiles& tree, const std::string& path, const UdfHalf& half) {
+  write_folder(tree, path + ".tree");
+  std::string command = "genisoimage -quiet -udf -V WINDOWS";
+  for (const std::string& name : half.hidden) command += " -hide " + name;
+  command += " -o '" + path + "' '" + path + ".tree' 2>&1";
+  FARBOOT_CHECK(std::system(command.c_str()) == 0);  // of `./dev deps`
 }
 
 void write_deb(const TreeFiles& files, const std::string& path) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "controller/import/iso_extents.h"
 
 namespace farboot {
 
@@ -26,6 +27,9 @@ TreeFiles debian_tree();
 /// Ubuntu's server ISO: .disk/info, casper, md5sum.txt, `ubuntu -> .`, a pool.
 TreeFiles ubuntu_tree();
 
+/// A Windows disc: `sources/boot.wim` and what starts it, spelt as on one of them.
+TreeFiles windows_tree();
+
 /// repodata/ of `folder` (`` or ending in a slash) for the packages under it: all *.rpm there.
 void add_repodata(TreeFiles& tree, const std::string& folder);
 std::string gzip(const std::string& text);
@@ -35,8 +39,17 @@ std::string sha256_hex(const std::string& text);
 void write_folder(const TreeFiles& tree, const std::string& folder);
 /// ISO 9660 with Rock Ridge and Joliet.
 void write_iso(const TreeFiles& tree, const std::string& path);
+/// What an ISO made by genisoimage has beside UDF: names of its top folder that ISO 9660 lacks.
+struct UdfHalf {
+  std::vector<std::string> hidden;
+};
+/// UDF and ISO 9660, by genisoimage, as Windows' discs are. `path` + `.tree` is left beside it.
+void write_udf(const TreeFiles& tree, const std::string& path, const UdfHalf& half);
 /// A .deb whose data.tar.xz holds these (paths without `./`).
 void write_deb(const TreeFiles& files, const std::string& path);
+
+/// An image in memory. Borrows `bytes`.
+ReadAt reader_of(const std::string& bytes);
 
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& content);

@@ -121,6 +121,18 @@ TEST(Understand, KnowsWindowsByItsBootWim) {
   EXPECT_THAT(understand(names_of({"README.TXT"}, {})).error().what, HasSubstr("UDF"));
 }
 
+TEST(Understand, KnowsWindowsHoweverItIsSpelt) {
+  TreeNames names = names_of({"SOURCES/Boot.WIM", "EFI/Boot/bootaa64.efi"}, {});
+  names.in_any_case = [](std::string_view path) -> std::string {
+    if (path == "sources/boot.wim") return "SOURCES/Boot.WIM";
+    return path == "efi/boot/bootaa64.efi" ? "EFI/Boot/bootaa64.efi" : "";
+  };
+  auto facts = understand(names);
+  ASSERT_TRUE(facts) << facts.error().what;
+  EXPECT_EQ(facts->family, "windows");
+  EXPECT_EQ(facts->arch, "aarch64");
+}
+
 TEST(Understand, RefusesATreeinfoWhoseStage2IsNotThere) {
   auto facts = understand(names_of({"images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"},
                                    {{".treeinfo", centos7_tree()[".treeinfo"]}}));

@@ -21,16 +21,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// Over bytes in memory.
-ReadAt reader_of(const std::string& bytes) {
-  return [&bytes](std::uint64_t offset, std::span<std::uint8_t> out) -> Result<std::size_t> {
-    if (offset >= bytes.size()) return std::size_t{0};
-    const std::size_t size = std::min(out.size(), bytes.size() - offset);
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, out.begin());
-    return size;
-  };
-}
-
 class WholeIsoTest : public ::testing::Test {
  protected:
   std::string iso_of(const TreeFiles& tree) {
