@@ -32,6 +32,12 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
       "nothing (the site's DHCP server or switch names us as next-server)");
   keys.integer("dhcp_port", c.dhcp_port, kPort, "UDP port of DHCP requests");
   keys.integer("pxe_port", c.pxe_port, kPort, "UDP port where UEFI firmware asks again");
+  keys.one_of(
+      "dhcp_relays", c.dhcp_relays,
+      {{"auto", dhcp::Relays::by_itself}, {"on", dhcp::Relays::copy}, {"off", dhcp::Relays::off}},
+      "DHCP relays are heard on the port if no other DHCP server of this machine has it when "
+      "the agent starts, else by a copy; on: always by a copy, so that one may start later; "
+      "off: not at all");
   keys.one_of("uefi_reply", c.uefi_reply,
               {{"binl", dhcp::ReplyStyle::binl}, {"one_shot", dhcp::ReplyStyle::one_shot}},
               "how UEFI firmware is led to its loader: asked again on pxe_port, or from the offer");

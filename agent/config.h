@@ -26,6 +26,7 @@ struct AgentConfig {
   DhcpMode dhcp_mode = DhcpMode::proxy;
   std::uint16_t dhcp_port = 67;
   std::uint16_t pxe_port = 4011;
+  dhcp::Relays dhcp_relays = dhcp::Relays::by_itself;
   dhcp::ReplyStyle uefi_reply = dhcp::ReplyStyle::binl;
   bool raspberry_pi_roms = false;
   std::vector<std::string> dhcp_deny;     ///< as ClientList::add() takes them

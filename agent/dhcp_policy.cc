@@ -38,6 +38,7 @@ DhcpServerOptions dhcp_options(const AgentConfig& config) {
   options.interfaces = config.interfaces;
   options.dhcp_port = config.dhcp_port;
   options.pxe_port = config.pxe_port;
+  options.relays = config.dhcp_relays;
   return options;
 }
 

@@ -222,8 +222,9 @@ void DhcpServer::Impl::answer(const dhcp::Listener& listener, const dhcp::Packet
   const UdpRoute route{.to = reply.to,
                        .to_port = broadcast ? options.client_port : reply.to_port,
                        .from = from,
-                       // A relay may be many hops away: there the routing table knows the way.
-                       .interface = broadcast ? interface.index : 0};
+                       // Two networks may have the same numbers: back by the card it asked by. What
+                       // is many hops away the routing table knows.
+                       .interface = broadcast || interface.reaches(reply.to) ? interface.index : 0};
   if (auto sent = listener.socket->send(reply.packet, route); !sent) {
     ++counters.send_failed;
     return report.send_failed(request, sent.error(), place);

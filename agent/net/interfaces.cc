@@ -46,6 +46,12 @@ std::optional<Ipv4> Interface::address_for(Ipv4 hint) const {
   return addresses.front().address;
 }
 
+bool Interface::reaches(Ipv4 other) const {
+  return std::any_of(addresses.begin(), addresses.end(), [other](const InterfaceAddress& own) {
+    return own.address.same_network(other, own.prefix_bits);
+  });
+}
+
 InterfaceTable::InterfaceTable(std::vector<Interface> interfaces)
     : interfaces_(std::move(interfaces)) {}
 

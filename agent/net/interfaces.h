@@ -30,6 +30,8 @@ struct Interface {
   /// The address a machine at `hint` would reach us by: the one in its network, else the primary
   /// one. nullopt: the interface has none.
   std::optional<Ipv4> address_for(Ipv4 hint) const;
+  /// True if `other` lies in one of its networks: a machine on this very wire.
+  bool reaches(Ipv4 other) const;
   bool operator==(const Interface&) const = default;
 };
 

@@ -71,6 +71,10 @@ needs farboot-controller mincore
 says farboot-agent RestrictAddressFamilies AF_PACKET
 says farboot-agent CapabilityBoundingSet CAP_NET_RAW
 says farboot-agent AmbientCapabilities CAP_NET_RAW
+# A DHCP server on the same machine that does not share port 67 must come first.
+for server in kea-dhcp4-server isc-dhcp-server dnsmasq systemd-networkd; do
+  says farboot-agent After $server.service
+done
 # A site boots on without its uplink, which network-online.target may wait for.
 if grep -E '^(Wants|Requires|After)=.*network-online' "$units/farboot-agent.service"; then
   complain "farboot-agent: waits for network-online.target"

@@ -46,20 +46,28 @@ class Namespaces {
     return {};
   }
 
+  /// Another pair between the two. False: it cannot be made.
+  bool add_wire(const std::string& server_end, const std::string& client_end) const {
+    enter_server();
+    return run(fmt::format("ip link add {} type veth peer name {} netns /proc/{}/fd/{}", server_end,
+                           client_end, ::getpid(), client_.get()));
+  }
+
   void enter_server() const { enter(server_); }
   void enter_client() const { enter(client_); }
 
   /// Both ends of the pair have been set up: waits until they carry packets too. The kernel arms a
   /// fresh veth some time after `ip link set up` has returned, and drops what is sent before.
-  bool carries() const {
-    const auto end_carries = [](const char* name) {
+  bool carries(const std::string& server_end = "server0",
+               const std::string& client_end = "client0") const {
+    const auto end_carries = [](const std::string& name) {
       return eventually(
           [&] { return run(fmt::format("ip -o link show {} | grep -q 'state UP'", name)); });
     };
     enter_client();
-    const bool client = end_carries("client0");
+    const bool client = end_carries(client_end);
     enter_server();
-    return client && end_carries("server0");
+    return client && end_carries(server_end);
   }
 
   /// In the namespace the thread is in.

@@ -1,0 +1,173 @@
+// The server on a wire between two namespaces: who gets what, from where.
+#include <gtest/gtest.h>
+
+#include "tests/agent/dhcp/served.h"
+
+namespace farboot {
+namespace {
+
+using dhcp::MessageType;
+using dhcp::Packet;
+
+TEST_F(DhcpServerOnAWire, AnswersABroadcastByBroadcastFromPort67) {
+  serve();
+  const UdpClient client = this->client();
+  client.send(golden_bytes("dhclient_discover"), Ipv4::broadcast(), 67);
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  const auto message = client.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from, kServer);
+  EXPECT_EQ(message->from_port, 67);  // iPXE drops offers from any other
+  const auto packet = dhcp::decode(message->bytes);
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->message_type(), MessageType::offer);
+  EXPECT_EQ(packet->xid, dhcp::golden_request("edk2_x64_discover").xid);  // not the plain one's
+  EXPECT_EQ(packet->server_id(), kServer);
+  EXPECT_EQ(packet->siaddr, kServer);
+  const auto counters = served_->counters();
+  EXPECT_EQ(counters.offers, 1U);
+  EXPECT_EQ(counters.received, 2U);  // each broadcast once, though two sockets see it
+  EXPECT_EQ(counters.silent[static_cast<std::size_t>(dhcp::Why::not_pxe)], 1U);
+}
+
+TEST_F(DhcpServerOnAWire, AnswersEveryKindOfClient) {
+  serve();
+  const UdpClient client = this->client();
+  for (const char* name : {"intel_rom_discover", "qemu_bios_ipxe_discover",
+                           "edk2_x64_http_discover", "aavmf_arm64_discover"}) {
+    SCOPED_TRACE(name);
+    client.send(golden_bytes(name), Ipv4::broadcast(), 67);
+    const auto message = client.receive();
+    ASSERT_TRUE(message);
+    // The golden answers were given by 10.77.0.2 as well.
+    EXPECT_EQ(to_hex(message->bytes), to_hex(golden::read_hex(golden::folder("dhcp") /
+                                                              (std::string(name) + ".reply.hex"))));
+  }
+}
+
+TEST_F(DhcpServerOnAWire, AnswersRelaysAtTheirServerPortByUnicast) {
+  serve();
+  const UdpClient relay = client(67);
+  Packet request = dhcp::golden_request("relayed_uefi_x64_discover");
+  request.giaddr = kClient;
+  const auto bytes = dhcp::encode(request, 1472);
+  relay.send(*bytes, kSecond, 67);
+  const auto message = relay.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from, kSecond);  // the address it wrote to
+  EXPECT_EQ(message->from_port, 67);
+  const auto packet = dhcp::decode(message->bytes);
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->siaddr, kSecond);
+  EXPECT_EQ(packet->giaddr, kClient);
+}
+
+TEST_F(DhcpServerOnAWire, Answers4011AtTheSecondAddressOfAnInterface) {
+  serve();
+  for (const Ipv4 asked : {kSecond, kServer}) {
+    SCOPED_TRACE(asked.to_string());
+    const UdpClient client = this->client(4011);
+    client.send(golden_bytes("edk2_x64_4011_request"), asked, 4011);
+    const auto message = client.receive();
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->from, asked);
+    EXPECT_EQ(message->from_port, 4011);
+    const auto packet = dhcp::decode(message->bytes);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->server_id(), asked);
+    EXPECT_EQ(packet->siaddr, asked);
+  }
+}
+
+TEST_F(DhcpServerOnAWire, NamesTheAddressTheClientsNetworkKnows) {
+  serve();
+  const UdpClient client = this->client();
+  Packet request = dhcp::golden_request("edk2_x64_discover");
+  request.ciaddr = Ipv4::of(10, 88, 0, 86);
+  client.send(*dhcp::encode(request, 1472), Ipv4::broadcast(), 67);
+  EXPECT_EQ(answer(client).siaddr, kSecond);
+}
+
+TEST_F(DhcpServerOnAWire, FollowsAddressesAsTheyChange) {
+  ASSERT_TRUE(Namespaces::run("ip addr flush dev server0"));
+  serve();
+  const UdpClient client = this->client();
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  const auto no_address = static_cast<std::size_t>(dhcp::Why::no_address);
+  while (served_->counters().silent[no_address] == 0) {
+  }
+  ASSERT_TRUE(Namespaces::run("ip addr add 10.99.0.1/24 dev server0"));
+  while (served_->thread().call([this] { return served_->server().address(); }).is_zero()) {
+  }
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  EXPECT_EQ(answer(client).siaddr, Ipv4::of(10, 99, 0, 1));
+}
+
+TEST_F(DhcpServerOnAWire, StaysOffInterfacesItWasNotGiven) {
+  ASSERT_TRUE(
+      Namespaces::run("ip link add other0 type bridge && ip addr add 10.66.0.1/24 dev other0 "
+                      "&& ip link set other0 up"));
+  DhcpServerOptions options;
+  options.interfaces = {"other0"};
+  serve(options);
+  const UdpClient client = this->client();
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  client.send(golden_bytes("edk2_x64_4011_request"), kServer, 4011);
+  ASSERT_TRUE(Namespaces::run("true"));
+  // Packets of one sender stay in order: an echo behind them proves that they have been seen.
+  const UdpClient echo(kServer, 5000);
+  client.send(Bytes{1}, kServer, 5000);
+  ASSERT_TRUE(echo.receive());
+  EXPECT_EQ(served_->counters().received, 0U);
+}
+
+TEST_F(DhcpServerOnAWire, AnswersAUnicastDiscoverByBroadcast) {
+  serve();
+  const UdpClient client = this->client();
+  client.send(golden_bytes("edk2_x64_discover"), kSecond, 67);
+  const auto message = client.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from, kSecond);
+  EXPECT_EQ(dhcp::decode(message->bytes)->siaddr, kSecond);
+}
+
+TEST_F(DhcpServerOnAWire, AnswersBroadcastDiscoveryAtTheAddressItCameFrom) {
+  serve();
+  const UdpClient client = this->client();
+  client.send(golden_bytes("plain_rom_broadcast_discovery_request"), Ipv4::broadcast(), 67);
+  const auto message = client.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from, kServer);
+  EXPECT_EQ(message->from_port, 67);
+  EXPECT_EQ(dhcp::decode(message->bytes)->message_type(), MessageType::ack);
+  EXPECT_EQ(served_->counters().acks, 1U);
+}
+
+TEST_F(DhcpServerOnAWire, HearsMulticastDiscovery) {
+  serve();
+  const UdpClient client = this->client();
+  in_client("ip route add 224.0.1.2 dev client0");
+  client.send(golden_bytes("plain_rom_4011_multicast_discovery_request"), Ipv4::of(224, 0, 1, 2),
+              4011);
+  const auto message = client.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from, kServer);
+  EXPECT_EQ(message->from_port, 4011);
+  EXPECT_EQ(dhcp::decode(message->bytes)->siaddr, kServer);
+}
+
+TEST_F(DhcpServerOnAWire, HearsMulticastOnAnInterfaceThatGetsItsAddressLater) {
+  ASSERT_TRUE(Namespaces::run("ip addr flush dev server0"));
+  serve();
+  ASSERT_TRUE(Namespaces::run("ip addr add 10.77.0.2/24 dev server0"));
+  while (served_->thread().call([this] { return served_->server().address(); }).is_zero()) {
+  }
+  const UdpClient client = this->client();
+  in_client("ip route add 224.0.1.2 dev client0");
+  client.send(golden_bytes("plain_rom_4011_multicast_discovery_request"), Ipv4::of(224, 0, 1, 2),
+              4011);
+  EXPECT_EQ(answer(client).siaddr, kServer);
+}
+
+}  // namespace
+}  // namespace farboot
