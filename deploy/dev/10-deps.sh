@@ -13,8 +13,11 @@ deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base i
   rpm createrepo-c squashfs-tools busybox-static kmod zstd cpio mtools dosfstools syslinux syslinux-common
   isolinux xorriso grub-common grub-efi-amd64-bin"
 # Beside demo's: the real clients of clients_test.py, the other machines of firmware_test.py. What conflicts with other
-# packages, or is only read, tests/e2e/lab/packages.sh unpacks.
+# packages, or is only read, is in deps_read.
 deps_e2e="tftp-hpa atftp aria2 wget dnf qemu-system-arm qemu-efi-aarch64 u-boot-qemu"
+# Read by tests, installed on nobody's machine: unpacked into build/lab/packages.
+deps_read="dracut-core dracut-network debian-installer-12-netboot-amd64 debian-installer-12-netboot-arm64 shim-signed
+  grub-efi-amd64-signed"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
 deps_bench="nginx-light tftpd-hpa" # and atftpd, see deps_atftpd
 
@@ -43,32 +46,34 @@ do_deps() {
     deps_install "${missing[@]}" || { echo "dev deps: apt-get failed; run ./dev deps again when the package mirror answers" >&2; return 1; }
   fi
   [[ " ${groups[*]} " != *" test "* ]] || deps_dhcp_servers
+  # shellcheck disable=SC2086
+  [[ " ${groups[*]} " != *" e2e "* ]] || tests/e2e/lab/packages.sh build/lab/packages $deps_read
 }
 
 # DHCP servers that read what `farboot-agent doctor --snippet` prints: unpacked, for an installed one would run.
 deps_dhcp_servers() {
-  local package
   [ ! -x build/peers/usr/sbin/kea-dhcp4 ] || return 0
-  mkdir -p build/peers
-  for package in isc-dhcp-server kea-common liblog4cplus-2.0.5 libmariadb3 libpq5 libldap-2.5-0 libsasl2-2 kea-dhcp4-server; do
-    deps_unpack "$package" build/peers && continue
-    echo "dev deps: $package did not come; two tests of agent/doctor skip" >&2
-    return 0
-  done
+  deps_unpack build/peers isc-dhcp-server kea-common liblog4cplus-2.0.5 libmariadb3 libpq5 libldap-2.5-0 libsasl2-2 kea-dhcp4-server ||
+    echo "dev deps: Kea and ISC dhcpd did not come; two tests of agent/doctor skip" >&2
 }
 
 # atftpd cannot be installed beside tftpd-hpa, whose libraries it needs: unpacked where tftp_bench.sh looks for it.
 deps_atftpd() {
   [ ! -x build/peers/usr/sbin/atftpd ] || return 0
-  mkdir -p build/peers
-  deps_unpack atftpd build/peers ||
+  deps_unpack build/peers atftpd ||
     echo "dev deps: atftpd did not come, tftp_bench.sh goes without; ./dev bench tftp tries again" >&2
 }
 
-# deps_unpack PACKAGE FOLDER
+# deps_unpack FOLDER PACKAGE...
 deps_unpack() {
+  local folder=$1 package
+  shift
+  mkdir -p "$folder"
   as_root apt-get -qq -o DPkg::Lock::Timeout=600 update || return 1
-  (cd "$2" && rm -f "$1"_*.deb && apt-get -qq -o APT::Sandbox::User=root download "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+  for package in "$@"; do
+    (cd "$folder" && rm -f "$package"_*.deb && apt-get -qq -o APT::Sandbox::User=root download "$package" &&
+      dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb) || return 1
+  done
 }
 
 # deps_install PACKAGE...: in a subshell, so that its trap is its own

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # packages.sh FOLDER PACKAGE...: Debian packages that a test reads but nobody should have installed, each unpacked into
-# FOLDER/PACKAGE. A second run does nothing; two at once wait for each other.
+# FOLDER/PACKAGE. ./dev deps calls it. A second run does nothing; two at once wait for each other.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '2,3s/^# //p' "$0"; exit 2; }
 mkdir -p "$1"
