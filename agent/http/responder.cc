@@ -1,5 +1,6 @@
 #include "agent/http/responder.h"
 
+#include <iterator>
 #include <utility>
 
 #include "agent/http/find_file.h"
@@ -22,7 +23,8 @@ std::string fact(const QueryPairs& query, std::string_view key) {
 
 bool accepts(Method method, RouteKind kind) {
   if (method == Method::get) return true;
-  return method == (kind == RouteKind::event ? Method::post : Method::head);
+  if (method == Method::post) return kind == RouteKind::event || kind == RouteKind::machine_script;
+  return method == Method::head && kind != RouteKind::event;
 }
 
 /// `eth0 52:54:00:aa:bb:cc`: the MAC is the last word.
@@ -142,6 +144,9 @@ Response Responder::page(RouteKind kind) const {
 
 Task<Response> Responder::machine_script(const Request& request, const Peer& peer,
                                          Asked asked) const {
+  // iPXE's `params` come as a form (`chain … --params`); what stands in the URL goes first.
+  QueryPairs form = parse_query(request.body, PlusSign::blank);
+  std::move(form.begin(), form.end(), std::back_inserter(asked.query));
   ScriptRequest ask;
   ask.mac = asked.route.name;
   ask.uuid = fact(asked.query, "uuid");

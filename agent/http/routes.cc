@@ -116,7 +116,8 @@ Route find_route(const Target& target) {
 }
 
 std::string_view allowed_methods(RouteKind kind) {
-  return kind == RouteKind::event ? "GET, POST" : "GET, HEAD";
+  if (kind == RouteKind::event) return "GET, POST";
+  return kind == RouteKind::machine_script ? "GET, HEAD, POST" : "GET, HEAD";
 }
 
 std::string_view media_type(std::string_view path) {

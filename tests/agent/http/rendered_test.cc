@@ -65,6 +65,21 @@ TEST_F(Rendered, MachineScriptCarriesWhatTheMachineSaid) {
                 server_ + "\n");
 }
 
+/// iPXE: `params`, `param serial ${serial}`, `chain … --params`.
+TEST_F(Rendered, MachineScriptTakesAForm) {
+  const std::string answer = post("/boot/525400aabbcc.ipxe?uuid=4c4c&serial=first",
+                                  "serial=second&product=R%26D+box&buildarch=x86_64",
+                                  "Content-Type: application/x-www-form-urlencoded\r\n")
+                                 .body;
+  EXPECT_EQ(answer,
+            "#!ipxe\n# 52:54:00:aa:bb:cc|4c4c|first||R&D box||x86_64||127.0.0.1|" + server_ + "\n");
+  EXPECT_EQ(post("/boot/525400aabbcc.ipxe", "entry=centos7").body,
+            "#!ipxe\n# entry centos7 52:54:00:aa:bb:cc\n");
+  const Answer refused = post("/boot.ipxe", "a=b");
+  EXPECT_EQ(refused.status, 405);
+  EXPECT_EQ(refused.header("Allow"), "GET, HEAD");
+}
+
 TEST_F(Rendered, EntryScriptIsFoundOrNot) {
   EXPECT_EQ(client_->get("/boot/525400aabbcc.ipxe?entry=centos7").body,
             "#!ipxe\n# entry centos7 52:54:00:aa:bb:cc\n");
