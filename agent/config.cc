@@ -52,6 +52,10 @@ void add_pxe_keys(KeyTable& keys, AgentConfig& c) {
   keys.list("dhcp_clients", c.dhcp_clients,
             "what some machines get: words for whom (52:54:00, arch=x64_uefi, class=PXEClient) and "
             "what (loader=ipxe.efi, binl, one_shot, raspberry_pi_rom)");
+  keys.integer("dhcp_answers_per_second_max", c.dhcp_answers_per_second_max, {10, 1'000'000},
+               "PXE answers a second to all machines together; what is beyond is dropped");
+  keys.integer("dhcp_answers_per_client_max", c.dhcp_answers_per_client_max, {2, 100'000},
+               "the same to one MAC");
   keys.integer("tftp_port", c.tftp_port, kPort, "UDP port of TFTP requests");
   keys.flag("tftp_single_port", c.tftp_single_port,
             "answer every transfer from tftp_port itself: for NAT and strict firewalls");

@@ -33,6 +33,9 @@ struct AgentConfig {
   std::vector<std::string> dhcp_allow;    ///< the same; empty: all
   std::vector<std::string> dhcp_clients;  ///< as dhcp::parse_client_rule() takes them
 
+  std::uint32_t dhcp_answers_per_second_max = 5000;
+  std::uint32_t dhcp_answers_per_client_max = 20;
+
   std::uint16_t tftp_port = 69;
   bool tftp_single_port = false;
   std::uint16_t tftp_session_port_first = 0;

@@ -39,6 +39,8 @@ DhcpServerOptions dhcp_options(const AgentConfig& config) {
   options.dhcp_port = config.dhcp_port;
   options.pxe_port = config.pxe_port;
   options.relays = config.dhcp_relays;
+  options.answers_per_second_max = config.dhcp_answers_per_second_max;
+  options.answers_per_client_second_max = config.dhcp_answers_per_client_max;
   return options;
 }
 

@@ -12,4 +12,15 @@ std::string arch_text(const Packet& request) {
   return text;
 }
 
+std::string undi_text(const Packet& request) {
+  const auto undi = request.find(code::kUndiVersion);
+  if (!undi || undi->size() != 3) return "none";  // type, major, minor: RFC 4578 §2.2
+  return std::to_string((*undi)[1]) + "." + std::to_string((*undi)[2]);
+}
+
+std::string ipxe_text(const Packet& request) {
+  const auto features = request.ipxe_features();
+  return features && !features->version.empty() ? printable(features->version) : "none";
+}
+
 }  // namespace farboot::dhcp

@@ -10,4 +10,9 @@ namespace farboot::dhcp {
 /// The first architecture it lists, with its name: `1/pc98`; `99` has none; `none`.
 std::string arch_text(const Packet& request);
 
+/// Option 94, the network driver interface: `3.16`; `none`.
+std::string undi_text(const Packet& request);
+/// The version an iPXE says it has: `1.21.1`; `none`. Escaped: anybody may say anything.
+std::string ipxe_text(const Packet& request);
+
 }  // namespace farboot::dhcp

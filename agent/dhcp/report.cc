@@ -47,17 +47,20 @@ void Report::answered(const Packet& request, const Reply& reply, const Place& pl
   if (const auto left_out = answered_.take(now()))
     log::info("dhcp.answered", log::kv("mac", request.mac().to_string()),
               log::kv("interface", place.interface), log::kv("type", to_string(reply.type)),
-              log::kv("client", kind_text(reply)), log::kv("from", place.from.to_string()),
-              log::kv("file", reply.boot_file), log::kv("quirk", quirk_text(reply.quirk)),
-              log::kv("left_out", *left_out));
+              log::kv("client", kind_text(reply)), log::kv("arch", arch_text(request)),
+              log::kv("from", place.from.to_string()), log::kv("file", reply.boot_file),
+              log::kv("undi", undi_text(request)), log::kv("ipxe", ipxe_text(request)),
+              log::kv("quirk", quirk_text(reply.quirk)), log::kv("left_out", *left_out));
 }
 
 void Report::observed(const Packet& request, const Reply& reply, const Place& place) {
   if (const auto left_out = observed_.take(now()))
     log::info("dhcp.observed", log::kv("mac", request.mac().to_string()),
               log::kv("interface", place.interface), log::kv("would", to_string(reply.type)),
-              log::kv("client", kind_text(reply)), log::kv("file", reply.boot_file),
-              log::kv("quirk", quirk_text(reply.quirk)), log::kv("left_out", *left_out));
+              log::kv("client", kind_text(reply)), log::kv("arch", arch_text(request)),
+              log::kv("file", reply.boot_file), log::kv("undi", undi_text(request)),
+              log::kv("ipxe", ipxe_text(request)), log::kv("quirk", quirk_text(reply.quirk)),
+              log::kv("left_out", *left_out));
 }
 
 void Report::silent(const Packet& request, Silence silence, const Place& place) {
@@ -67,7 +70,8 @@ void Report::silent(const Packet& request, Silence silence, const Place& place) 
   if (const auto left_out = silent_.take(now()))
     log::info("dhcp.silent", log::kv("mac", request.mac().to_string()),
               log::kv("interface", place.interface), log::kv("why", to_string(silence.why)),
-              log::kv("arch", arch_text(request)), log::kv("quirk", quirk_text(silence.quirk)),
+              log::kv("arch", arch_text(request)), log::kv("undi", undi_text(request)),
+              log::kv("ipxe", ipxe_text(request)), log::kv("quirk", quirk_text(silence.quirk)),
               log::kv("left_out", *left_out));
 }
 

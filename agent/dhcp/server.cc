@@ -217,7 +217,10 @@ void DhcpServer::Impl::on_packet(const dhcp::Listener& listener, ByteView bytes,
 void DhcpServer::Impl::answer(const dhcp::Listener& listener, const dhcp::Packet& request,
                               const dhcp::Reply& reply, const Interface& interface, Ipv4 from) {
   const dhcp::Report::Place place{interface.name, from};
-  if (options.mode == DhcpMode::observe) return report.observed(request, reply, place);
+  if (options.mode == DhcpMode::observe) {
+    ++counters.observed;
+    return report.observed(request, reply, place);
+  }
   const bool broadcast = reply.to == Ipv4::broadcast();
   const UdpRoute route{.to = reply.to,
                        .to_port = broadcast ? options.client_port : reply.to_port,

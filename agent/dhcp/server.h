@@ -46,7 +46,8 @@ class DhcpServer {
     std::uint64_t malformed = 0;
     std::uint64_t offers = 0;
     std::uint64_t acks = 0;
-    std::uint64_t limited = 0;  ///< beyond a rate
+    std::uint64_t observed = 0;  ///< would have been answered
+    std::uint64_t limited = 0;   ///< beyond a rate
     std::uint64_t send_failed = 0;
     std::array<std::uint64_t, dhcp::kWhys> silent{};  ///< by dhcp::Why
   };

@@ -47,6 +47,7 @@ struct DhcpFigures {
     auto& answers = figures.counters("farboot_dhcp_answers_total", "Answers to PXE clients");
     offers = &answers.Add({{"type", "offer"}});
     acks = &answers.Add({{"type", "ack"}});
+    observed = &answers.Add({{"type", "observed"}});
     auto& silences =
         figures.counters("farboot_dhcp_silent_total", "Packets left unanswered, and why");
     for (std::size_t i = 0; i < dhcp::kWhys; ++i) {
@@ -55,7 +56,7 @@ struct DhcpFigures {
   }
   Counter &received, &malformed, &limited, &failed;
   Gauge& listening;
-  Counter *offers, *acks;
+  Counter *offers, *acks, *observed;
   std::array<Counter*, dhcp::kWhys> silent{};
 };
 
@@ -139,6 +140,7 @@ void SiteMetrics::dhcp(const DhcpServer::Counters& counters, bool listening) {
   raise_to(to.failed, counters.send_failed);
   raise_to(*to.offers, counters.offers);
   raise_to(*to.acks, counters.acks);
+  raise_to(*to.observed, counters.observed);
   for (std::size_t i = 0; i < dhcp::kWhys; ++i) raise_to(*to.silent[i], counters.silent[i]);
   to.listening.Set(listening ? 1 : 0);
 }

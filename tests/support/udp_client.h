@@ -70,6 +70,7 @@ class UdpClient {
     char byte;
     return ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
   }
+  int fd() const { return fd_.get(); }
   std::uint16_t port() const {
     sockaddr_in own{};
     socklen_t length = sizeof own;

@@ -131,6 +131,8 @@ TEST_F(AgentTest, CountsWhatItsServersDo) {
   EXPECT_THAT(text, HasSubstr("\nfarboot_tftp_requests_total 1\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_tftp_transfers_total{result=\"refused\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_silent_total{why=\"not_pxe\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_silent_total{why=\"other_boot_server\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_answers_total{type=\"observed\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_dhcp_listening 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_sync_refused_documents_total 0\n"));
   EXPECT_THAT(text, HasSubstr("\nfarboot_catalog_refused_releases_total 0\n"));

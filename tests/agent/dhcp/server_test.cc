@@ -58,6 +58,7 @@ TEST(DhcpServer, ObservesWithoutAWord) {
   while (served.counters().received == 0) {
   }
   EXPECT_EQ(served.counters().acks, 0U);
+  EXPECT_EQ(served.counters().observed, 1U);
 }
 
 TEST(DhcpServer, BindsAsSoonAsItCan) {

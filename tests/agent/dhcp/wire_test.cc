@@ -1,6 +1,8 @@
 // The server on a wire between two namespaces: who gets what, from where.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/agent/dhcp/served.h"
 
 namespace farboot {
@@ -167,6 +169,30 @@ TEST_F(DhcpServerOnAWire, HearsMulticastOnAnInterfaceThatGetsItsAddressLater) {
   client.send(golden_bytes("plain_rom_4011_multicast_discovery_request"), Ipv4::of(224, 0, 1, 2),
               4011);
   EXPECT_EQ(answer(client).siaddr, kServer);
+}
+
+TEST_F(DhcpServerOnAWire, AnswersARackOnce) {
+  // 200 machines that are switched on together; each is answered, and none twice.
+  constexpr std::uint32_t kRack = 200;
+  serve();
+  const UdpClient client = this->client();
+  const int room = 1 << 20;
+  ASSERT_EQ(::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+  Packet request = dhcp::golden_request("edk2_x64_discover");
+  for (std::uint32_t i = 0; i < kRack; ++i) {
+    request.xid = i;
+    request.chaddr[5] = static_cast<std::uint8_t>(i);
+    client.send(*dhcp::encode(request, 1472), Ipv4::broadcast(), 67);
+  }
+  std::set<std::uint32_t> answered;
+  while (answered.size() < kRack) {
+    const auto message = client.receive();
+    ASSERT_TRUE(message) << answered.size() << " of the rack";
+    EXPECT_TRUE(answered.insert(dhcp::decode(message->bytes)->xid).second);
+  }
+  EXPECT_EQ(served_->counters().offers, kRack);
+  EXPECT_EQ(served_->counters().received, kRack);
+  EXPECT_FALSE(client.waiting());
 }
 
 }  // namespace
