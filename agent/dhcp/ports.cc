@@ -25,6 +25,8 @@ Result<void> Ports::open_all(PortNumbers wanted, Relays relays) {
   if (auto heard = listen_to_broadcasts(wanted.dhcp); !heard) return heard;
   const std::uint16_t port = port_of(Listens::broadcasts);
   if (auto heard = listen_to_relays(port, relays, alone); !heard) return heard;
+  // To see other servers is a help, no need: it takes a right we may not have.
+  static_cast<void>(listen_raw(wanted.client, Listens::clients));
   return listen({.address = {}, .port = wanted.pxe}, Listens::boot);
 }
 

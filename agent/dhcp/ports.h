@@ -18,7 +18,8 @@ enum class Listens : std::uint8_t {
   broadcasts,  ///< 255.255.255.255:67: takes no unicast from a DHCP server on this machine
   unicast,     ///< 0.0.0.0:67: relays; open only where no other server is
   relayed,     ///< a copy of what relays send to whoever holds port 67 on this machine
-  boot         ///< 0.0.0.0:4011
+  boot,        ///< 0.0.0.0:4011
+  clients      ///< a copy of what servers broadcast to clients
 };
 
 struct Listener {
@@ -31,6 +32,7 @@ struct Listener {
 
 struct PortNumbers {
   std::uint16_t dhcp = 67;
+  std::uint16_t client = 68;
   std::uint16_t pxe = 4011;
 };
 

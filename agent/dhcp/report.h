@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/dhcp/decide.h"
+#include "agent/dhcp/foreign.h"
 #include "common/base/log_limit.h"
 
 namespace farboot::dhcp {
@@ -25,6 +26,7 @@ class Report {
   void silent(const Packet& request, Silence silence, const Place& place);
   void send_failed(const Packet& request, const Error& error, const Place& place);
   void limited(const Mac& client, std::uint64_t so_far);
+  void foreign(const ForeignServer& server, std::string_view interface);
 
  private:
   LogLimit answered_{2000, Milliseconds(100)};
@@ -32,6 +34,7 @@ class Report {
   LogLimit silent_{500};
   LogLimit send_failed_;
   LogLimit limited_{1, Seconds(60)};
+  LogLimit foreign_{20, Seconds(60)};
   std::set<std::pair<Mac, Why>> silences_;
 };
 

@@ -9,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "agent/dhcp/foreign.h"
 #include "agent/dhcp/ports.h"
 #include "agent/dhcp/rate_limit.h"
 #include "agent/dhcp/report.h"
@@ -51,6 +52,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   void on_packet(const dhcp::Listener& listener, ByteView bytes, const UdpArrival& arrival);
   void answer(const dhcp::Listener& listener, const dhcp::Packet& request, const dhcp::Reply& reply,
               const Interface& interface, Ipv4 from);
+  void on_reply(ByteView bytes, const Interface& interface);
   bool within_rate(const Mac& client);
 
   asio::io_context& loop;
@@ -67,6 +69,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   bool stopped = false;
   Counters counters;
   dhcp::Report report;
+  dhcp::ForeignServers foreign;
 };
 
 Result<void> DhcpServer::Impl::bind() {
@@ -83,7 +86,9 @@ Result<void> DhcpServer::Impl::bind_all() {
   if (!changes) return changes.error();
   watch_fd = std::move(*changes);
   rescan();
-  auto bound = ports.open({.dhcp = options.dhcp_port, .pxe = options.pxe_port}, options.relays);
+  auto bound = ports.open(
+      {.dhcp = options.dhcp_port, .client = options.client_port, .pxe = options.pxe_port},
+      options.relays);
   if (!bound) return bound;
   join_boot_servers();
   log::info(
@@ -176,6 +181,7 @@ void DhcpServer::Impl::on_packet(const dhcp::Listener& listener, ByteView bytes,
                                  const UdpArrival& arrival) {
   const Interface* interface = interfaces.find(arrival.interface);
   if (interface == nullptr || !chosen(*interface)) return;
+  if (listener.listens == dhcp::Listens::clients) return on_reply(bytes, *interface);
   // The other socket has had this broadcast already.
   if (listener.listens == dhcp::Listens::unicast && arrival.destination == Ipv4::broadcast())
     return;
@@ -236,6 +242,15 @@ void DhcpServer::Impl::answer(const dhcp::Listener& listener, const dhcp::Packet
   report.answered(request, reply, place);
 }
 
+/// Of another server, to a client.
+void DhcpServer::Impl::on_reply(ByteView bytes, const Interface& interface) {
+  const auto packet = dhcp::decode(bytes);
+  if (!packet) return;
+  const auto server = dhcp::foreign_server(*packet, interfaces);
+  if (server && foreign.note(*server, system_clock().steady()))
+    report.foreign(*server, interface.name);
+}
+
 bool DhcpServer::Impl::within_rate(const Mac& client) {
   if (rate.take(client, system_clock().steady())) return true;
   report.limited(client, ++counters.limited);
@@ -271,6 +286,9 @@ std::uint16_t DhcpServer::dhcp_port() const {
   return impl_->ports.port_of(dhcp::Listens::broadcasts);
 }
 std::uint16_t DhcpServer::pxe_port() const { return impl_->ports.port_of(dhcp::Listens::boot); }
+std::vector<std::string> DhcpServer::foreign() const {
+  return impl_->foreign.troubles(system_clock().steady());
+}
 const DhcpServer::Counters& DhcpServer::counters() const { return impl_->counters; }
 
 }  // namespace farboot

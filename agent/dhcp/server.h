@@ -69,6 +69,8 @@ class DhcpServer {
   Ipv4 address() const;
   /// Why the ports are not open; empty: they are, or need not be.
   const std::string& trouble() const;
+  /// What other servers of the network do to PXE clients, and what helps: a sentence each.
+  std::vector<std::string> foreign() const;
   /// The ports bound: 0 in the options means any.
   std::uint16_t dhcp_port() const;
   std::uint16_t pxe_port() const;

@@ -7,6 +7,7 @@
 
 #include "agent/dhcp/decide.h"
 #include "agent/dhcp/describe.h"
+#include "agent/dhcp/foreign.h"
 #include "common/base/check.h"
 #include "common/wire/dhcp.h"
 
@@ -77,6 +78,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     FARBOOT_CHECK(dhcp::decode(*again).value() == *request);
   FARBOOT_CHECK(!dhcp::arch_text(*request).empty() && !dhcp::undi_text(*request).empty() &&
                 !dhcp::ipxe_text(*request).empty());
+  dhcp::Packet reply = *request;  // as if a server of the network had sent it
+  reply.op = dhcp::Op::reply;
+  if (const auto server = dhcp::foreign_server(reply, {})) FARBOOT_CHECK(!server->advice().empty());
   for (const dhcp::Policy& policy : policies)
     for (const auto port : {dhcp::Port::dhcp, dhcp::Port::pxe})
       for (const bool to_everybody : {false, true})

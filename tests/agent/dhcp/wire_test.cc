@@ -195,5 +195,31 @@ TEST_F(DhcpServerOnAWire, AnswersARackOnce) {
   EXPECT_FALSE(client.waiting());
 }
 
+TEST_F(DhcpServerOnAWire, SeesAnotherPxeServer) {
+  serve();
+  Packet offer =
+      *dhcp::decode(golden::read_hex(golden::folder("dhcp") / "edk2_x64_discover.reply.hex"));
+  for (dhcp::Option& option : offer.options)
+    if (option.code == dhcp::code::kServerId) option.value = {10, 77, 0, 9};
+  offer.sname.clear();
+  const UdpClient other = client(67);
+  other.send(*dhcp::encode(offer, 1472), Ipv4::broadcast(), 68);
+  std::vector<std::string> said;
+  while (said.empty())
+    said = served_->thread().call([this] { return served_->server().foreign(); });
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said[0].find("Another PXE server answers at 10.77.0.9"), std::string::npos) << said[0];
+}
+
+TEST_F(DhcpServerOnAWire, IsNoForeignServerToItself) {
+  serve();
+  const UdpClient client = this->client();
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  EXPECT_EQ(answer(client).siaddr, kServer);
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  EXPECT_EQ(answer(client).siaddr, kServer);
+  EXPECT_TRUE(served_->thread().call([this] { return served_->server().foreign(); }).empty());
+}
+
 }  // namespace
 }  // namespace farboot

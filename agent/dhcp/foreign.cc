@@ -1,0 +1,127 @@
+#include "agent/dhcp/foreign.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace farboot::dhcp {
+namespace {
+
+constexpr std::size_t kFileShown = 80;
+constexpr std::uint8_t kNoProxyWait = 176;  ///< iPXE's sub-option of 175
+
+std::string file_of(const Packet& packet) {
+  if (!packet.file.empty()) return printable(packet.file, kFileShown);
+  const auto option = packet.find(code::kBootFile);
+  if (!option) return {};
+  std::string_view text = as_text(*option);
+  while (text.ends_with('\0')) text.remove_suffix(1);
+  return printable(text, kFileShown);
+}
+
+/// Nobody else puts its address as text into sname and sends so few options.
+bool answers_as_we_do(const Packet& packet) {
+  constexpr std::array<std::uint8_t, 7> kOurs = {
+      code::kMessageType,    code::kServerId, code::kClassId,   code::kMachineGuid,
+      code::kVendorSpecific, code::kBootFile, code::kRelayAgent};
+  const bool few = std::all_of(packet.options.begin(), packet.options.end(), [&](const Option& o) {
+    return std::find(kOurs.begin(), kOurs.end(), o.code) != kOurs.end();
+  });
+  return few && (packet.class_id() == "HTTPClient" || packet.sname == packet.siaddr.to_string());
+}
+
+bool tells_ipxe_not_to_wait(const Packet& packet) {
+  const auto value = packet.find(code::kIpxe);
+  if (!value) return false;
+  const auto parts = decode_sub_options(*value);
+  return parts && std::any_of(parts->begin(), parts->end(), [](const Option& part) {
+           return part.code == kNoProxyWait && part.value != Bytes{0};
+         });
+}
+
+std::optional<ForeignKind> kind_of(const Packet& packet, const std::string& file) {
+  const std::string_view class_id = packet.class_id();
+  const bool pxe = class_id == "PXEClient" || class_id == "HTTPClient";
+  if (packet.yiaddr.is_zero()) {
+    if (!pxe) return std::nullopt;
+    return answers_as_we_do(packet) ? ForeignKind::agent : ForeignKind::proxy;
+  }
+  if (pxe) return ForeignKind::lease_is_pxe;
+  if (tells_ipxe_not_to_wait(packet)) return ForeignKind::stops_ipxe;
+  if (!file.empty()) return ForeignKind::names_a_file;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(ForeignKind kind) {
+  switch (kind) {
+    case ForeignKind::agent: return "agent";
+    case ForeignKind::proxy: return "proxy";
+    case ForeignKind::lease_is_pxe: return "lease_is_pxe";
+    case ForeignKind::stops_ipxe: return "stops_ipxe";
+    case ForeignKind::names_a_file: return "names_a_file";
+  }
+  return "?";
+}
+
+std::string ForeignServer::advice() const {
+  const std::string who = address.to_string();
+  switch (kind) {
+    case ForeignKind::agent: return fmt::format("Another agent answers PXE clients at {}", who);
+    case ForeignKind::proxy:
+      return fmt::format(
+          "Another PXE server answers at {}: machines take its answer or ours. Switch one off",
+          who);
+    case ForeignKind::lease_is_pxe:
+      return fmt::format(
+          "The DHCP server {} sends option 60 (PXEClient): machines ask it what to boot and never "
+          "us. Remove that option, or name us as its next-server",
+          who);
+    case ForeignKind::stops_ipxe:
+      return fmt::format(
+          "The DHCP server {} tells iPXE not to wait for us (option 175.176). Remove that option",
+          who);
+    case ForeignKind::names_a_file:
+      return fmt::format(
+          "The DHCP server {} names a boot file ({}): iPXE takes that one and not ours. Clear its "
+          "boot file (options 66, 67)",
+          who, file);
+  }
+  return who;
+}
+
+std::optional<ForeignServer> foreign_server(const Packet& packet, const InterfaceTable& ours) {
+  const auto type = packet.message_type();
+  if (packet.op != Op::reply || (type != MessageType::offer && type != MessageType::ack))
+    return std::nullopt;
+  const auto address = packet.server_id();
+  if (!address || !address->is_unicast() || ours.holds(*address)) return std::nullopt;
+  std::string file = file_of(packet);
+  const auto kind = kind_of(packet, file);
+  if (!kind) return std::nullopt;
+  return ForeignServer{.address = *address, .kind = *kind, .file = std::move(file)};
+}
+
+bool ForeignServers::note(const ForeignServer& server, SteadyTime now) {
+  std::erase_if(seen_, [now](const Seen& seen) { return now - seen.last > kForgotten; });
+  for (Seen& seen : seen_) {
+    if (seen.server.address != server.address || seen.server.kind != server.kind) continue;
+    seen = {server, now};
+    return false;
+  }
+  if (seen_.size() >= kMax) return false;
+  seen_.push_back({server, now});
+  return true;
+}
+
+std::vector<std::string> ForeignServers::troubles(SteadyTime now) const {
+  std::vector<std::string> all;
+  for (const Seen& seen : seen_)
+    if (seen.server.kind != ForeignKind::agent && now - seen.last <= kForgotten)
+      all.push_back(seen.server.advice());
+  return all;
+}
+
+}  // namespace farboot::dhcp

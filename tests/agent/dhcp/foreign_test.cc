@@ -1,0 +1,130 @@
+#include "agent/dhcp/foreign.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/agent/dhcp/samples.h"
+
+namespace farboot::dhcp {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Ipv4 kRouter = Ipv4::of(10, 77, 0, 1);
+
+InterfaceTable our_table() {
+  return InterfaceTable({{.index = 1,
+                          .name = "eth0",
+                          .loopback = false,
+                          .up = true,
+                          .mtu = 1500,
+                          .addresses = {{Ipv4::of(10, 77, 0, 2), 24}}}});
+}
+
+/// A home router's lease; `more` on top.
+Packet lease(const std::vector<Option>& more = {}) {
+  Packet packet;
+  packet.op = Op::reply;
+  packet.yiaddr = Ipv4::of(10, 77, 0, 60);
+  packet.options = {
+      {code::kMessageType, {2}}, {code::kServerId, {10, 77, 0, 1}}, {51, {0, 0, 14, 16}}};
+  packet.options.insert(packet.options.end(), more.begin(), more.end());
+  return packet;
+}
+
+/// Our own answer as another agent at 10.77.0.9 would give it.
+Packet proxy_offer(const char* request) {
+  Arrival arrival = arrival_of(request);
+  arrival.our_address = Ipv4::of(10, 77, 0, 9);
+  return told(decide(golden_request(request), arrival, {}, every_loader())).packet;
+}
+
+std::optional<ForeignKind> kind_of(const Packet& packet) {
+  const auto server = foreign_server(packet, our_table());
+  if (!server) return std::nullopt;
+  return server->kind;
+}
+
+TEST(DhcpForeign, APlainLeaseIsNoTrouble) { EXPECT_EQ(kind_of(lease()), std::nullopt); }
+
+TEST(DhcpForeign, ALeaseThatSaysPxeKeepsClientsFromUs) {
+  const auto server = foreign_server(lease({{code::kClassId, to_bytes("PXEClient")}}), our_table());
+  ASSERT_TRUE(server);
+  EXPECT_EQ(server->kind, ForeignKind::lease_is_pxe);
+  EXPECT_EQ(server->address, kRouter);
+  EXPECT_THAT(server->advice(), HasSubstr("The DHCP server 10.77.0.1 sends option 60"));
+}
+
+TEST(DhcpForeign, ALeaseWithABootFileIsWhatIpxeTakes) {
+  Packet in_header = lease();
+  in_header.file = "router\x1b.kpxe";
+  const auto server = foreign_server(in_header, our_table());
+  ASSERT_TRUE(server);
+  EXPECT_EQ(server->kind, ForeignKind::names_a_file);
+  EXPECT_THAT(server->advice(), HasSubstr("router\\x1b.kpxe"));
+  EXPECT_EQ(kind_of(lease({{code::kBootFile, to_bytes("x.efi")}})), ForeignKind::names_a_file);
+  EXPECT_EQ(kind_of(lease({{code::kBootFile, {0}}})), std::nullopt) << "an empty name is none";
+}
+
+TEST(DhcpForeign, ALeaseMayTellIpxeNotToWait) {
+  EXPECT_EQ(kind_of(lease({{code::kIpxe, {0xb0, 1, 1}}})), ForeignKind::stops_ipxe);
+  EXPECT_EQ(kind_of(lease({{code::kIpxe, {0xb0, 1, 0}}})), std::nullopt);
+  EXPECT_EQ(kind_of(lease({{code::kIpxe, {0x01, 1, 1}}})), std::nullopt);
+}
+
+TEST(DhcpForeign, AnotherProxyIsToldFromAnotherAgent) {
+  for (const char* request : {"edk2_x64_discover", "intel_rom_discover", "edk2_x64_http_discover",
+                              "qemu_bios_ipxe_discover"}) {
+    SCOPED_TRACE(request);
+    Packet packet = proxy_offer(request);
+    EXPECT_EQ(kind_of(packet), ForeignKind::agent);
+    packet.options.push_back({66, to_bytes("10.77.0.9")});
+    EXPECT_EQ(kind_of(packet), ForeignKind::proxy);
+  }
+  Packet packet = proxy_offer("edk2_x64_discover");
+  packet.sname.clear();
+  EXPECT_EQ(kind_of(packet), ForeignKind::proxy);
+}
+
+TEST(DhcpForeign, WhatIsOursOrNoAnswerIsNothing) {
+  EXPECT_EQ(kind_of(told(answer_to("edk2_x64_discover")).packet), std::nullopt) << "we sent it";
+  Packet packet = proxy_offer("edk2_x64_discover");
+  packet.op = Op::request;
+  EXPECT_EQ(kind_of(packet), std::nullopt);
+  packet.op = Op::reply;
+  packet.options.front().value = {6};  // NAK
+  EXPECT_EQ(kind_of(packet), std::nullopt);
+  packet.options.front().value = {5};  // ACK
+  EXPECT_EQ(kind_of(packet), ForeignKind::agent);
+  packet.options.erase(packet.options.begin() + 1);
+  EXPECT_EQ(kind_of(packet), std::nullopt) << "nobody can be named";
+}
+
+TEST(DhcpForeignServers, SayOnceWhatIsNewAndForgetWhatIsGone) {
+  ForeignServers servers;
+  const SteadyTime start{Seconds(100)};
+  const ForeignServer proxy{.address = kRouter, .kind = ForeignKind::proxy, .file = "a"};
+  const ForeignServer agent{.address = kRouter, .kind = ForeignKind::agent, .file = "a"};
+  EXPECT_TRUE(servers.note(proxy, start));
+  EXPECT_FALSE(servers.note(proxy, start + Seconds(3000)));
+  EXPECT_TRUE(servers.note(agent, start + Seconds(3000)));
+  EXPECT_THAT(servers.troubles(start + Seconds(6600)), ElementsAre(proxy.advice()));
+  EXPECT_THAT(servers.troubles(start + Seconds(6601)), IsEmpty());
+  EXPECT_TRUE(servers.note(proxy, start + Seconds(6601))) << "it is back";
+}
+
+TEST(DhcpForeignServers, AreAFewAtMost) {
+  ForeignServers servers;
+  std::size_t news = 0;
+  for (std::uint32_t i = 1; i < 100; ++i)
+    news += servers.note({.address = Ipv4{i}, .kind = ForeignKind::proxy, .file = {}}, SteadyTime())
+                ? 1
+                : 0;
+  EXPECT_EQ(news, ForeignServers::kMax);
+  EXPECT_EQ(servers.troubles(SteadyTime()).size(), ForeignServers::kMax);
+}
+
+}  // namespace
+}  // namespace farboot::dhcp
