@@ -69,6 +69,13 @@ class TftpClients:
         self.run_client("tftp", "-m", "binary", self.pi, "-c", "get", f"images/centos7/{INITRD}", self.out)
         self.same(INITRD)
 
+    def test_tftp_hpa_in_its_own_default_mode(self):
+        """Text: what is sent so comes back as it was, or not at all. A loader with a byte less would start, and crash."""
+        self.run_client("tftp", self.pi, "-c", "get", "undionly.kpxe", self.out)
+        self.assertEqual(self.digest(self.out), self.digest(LOADER))
+        large = self.run_client("tftp", self.pi, "-c", "get", f"images/centos7/{INITRD}", self.out, ok=None)
+        self.assertIn("Error code", large.stdout + large.stderr)
+
     def test_atftp_with_windows(self):
         for blocks in 1, 4, 64:
             with self.subTest(windowsize=blocks):
