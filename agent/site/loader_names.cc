@@ -34,10 +34,12 @@ bool is_garbled(std::string_view name, std::string_view second_stage) {
 }  // namespace
 
 bool is_ipxe_loader(std::string_view path) {
+  constexpr std::array<std::string_view, 6> kEndings{"pxe", "kpxe", "kkpxe", "kkkpxe", "efi", "0"};
   const std::string name = lower(place_of(path).name);
-  const auto ends = [&name](std::string_view suffix) { return name.ends_with(suffix); };
-  if (!ends("pxe") && !ends(".efi") && !ends(".0")) return false;
-  if (ends(".ipxe")) return false;
+  const auto dot = name.rfind('.');
+  if (dot == std::string::npos) return false;
+  if (std::find(kEndings.begin(), kEndings.end(), name.substr(dot + 1)) == kEndings.end())
+    return false;
   return name.starts_with("ipxe") || name.starts_with("snponly") || name.starts_with("undionly");
 }
 
