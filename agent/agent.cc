@@ -16,6 +16,7 @@
 #include "agent/catalog/catalog.h"
 #include "agent/dhcp/server.h"
 #include "agent/dhcp_policy.h"
+#include "agent/doctor/doctor.h"
 #include "agent/host/host_book.h"
 #include "agent/http/server.h"
 #include "agent/link/identity.h"
@@ -23,6 +24,7 @@
 #include "agent/site/http_site.h"
 #include "agent/site/local_control.h"
 #include "agent/site/rot_bell.h"
+#include "agent/site/site_doctor.h"
 #include "agent/site/site_files.h"
 #include "agent/site/site_link.h"
 #include "agent/site/site_metrics.h"
@@ -149,7 +151,18 @@ struct Agent::Parts {
   TftpServer tftp{loop, files, tftp_options(config)};
   DhcpServer dhcp{loop, files, dhcp_options(config), dhcp_policy(config, hosts, catalog, clock)};
 
-  LocalControl control{loop, hosts};
+  SiteDoctor doctor_facts{{.catalog = catalog,
+                           .dhcp = dhcp,
+                           .tftp = tftp,
+                           .mode = config.dhcp_mode,
+                           .interfaces = config.interfaces,
+                           .policy = dhcp_policy(config, hosts, catalog, clock)}};
+  doctor::Doctor doctor{loop, [this] { return doctor_facts.question(http_port); }};
+  LocalControl control{
+      loop,
+      hosts,
+      {.examine = [this](doctor::Doctor::Done done) { return doctor.examine(std::move(done)); },
+       .snippet = [this](const std::string& kind) { return doctor_facts.snippet(kind); }}};
 
   std::uint16_t http_port = 0;
   bool hosts_flushed = false;
@@ -251,6 +264,7 @@ void Agent::Parts::stop() {
   service::stopping();
   log::info("agent.stopping");
   control.stop();
+  doctor.stop();
   dhcp.stop();
   tftp.stop();
   http.stop();

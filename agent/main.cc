@@ -14,9 +14,11 @@
 
 #include "agent/agent.h"
 #include "agent/config.h"
+#include "agent/doctor/snippets.h"
 #include "agent/link/enrol.h"
 #include "agent/rebuild.h"
 #include "agent/site/local_control.h"
+#include "agent/site/site_doctor.h"
 #include "common/base/log.h"
 #include "common/rpc/grpc_log.h"
 
@@ -58,6 +60,31 @@ int install_host(const AgentConfig& config, const std::string& host) {
   return 0;
 }
 
+/// Status 1 if machines do not boot.
+int examine(const AgentConfig& config, const std::string& output) {
+  const auto findings = examine_at_agent(config.control_socket());
+  if (!findings) return complain(findings.error());
+  const std::string text = output == "json" ? doctor::findings_json(*findings, 2) + "\n"
+                                            : doctor::findings_text(*findings);
+  std::fputs(text.c_str(), stdout);
+  return doctor::worst(*findings) == doctor::Severity::fail ? 1 : 0;
+}
+
+/// The agent knows which loaders it holds; where it does not run, their usual names stand there.
+int print_snippet(const AgentConfig& config, const std::string& kind) {
+  auto text = snippet_at_agent(config.control_socket(), kind);
+  if (!text && text.error().code == Errc::unavailable) {
+    std::fprintf(stderr, "farboot-agent: %s\nwith the usual names of boot loaders:\n",
+                 text.error().what.c_str());
+    dhcp::Policy policy;
+    policy.http_port = config.http_port;
+    text = make_snippet(kind, config.interfaces, policy, nullptr);
+  }
+  if (!text) return complain(text.error());
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 int rebuild(const AgentConfig& config) {
   auto rebuilt = rebuild_store(config);
   if (!rebuilt) return complain(rebuilt.error());
@@ -94,6 +121,16 @@ int run(int argc, char** argv) {
       "install", "arm a machine here, for when the controller cannot be reached");
   std::string host;
   install_command->add_option("HOST", host, "its name, or a MAC of it")->required();
+  CLI::App* doctor_command = app.add_subcommand(
+      "doctor", "ask the LAN who answers machines, and walk one of each kind to its kernel");
+  std::string output = "table", snippet_kind;
+  doctor_command->add_option("-o,--output", output, "table for people, json for programs")
+      ->check(CLI::IsMember({"table", "json"}));
+  const auto& kinds = doctor::snippet_kinds();
+  doctor_command
+      ->add_option("--snippet", snippet_kind,
+                   "print lines for the site's DHCP server instead, for dhcp_mode = \"off\"")
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
   CLI::App* store_command = app.add_subcommand("store", "the content on this disk");
   store_command->require_subcommand(1);
   CLI::App* rebuild_command = store_command->add_subcommand(
@@ -108,6 +145,8 @@ int run(int argc, char** argv) {
   log::set_level(config.log_level);
   if (install_command->parsed()) return install_host(config, host);
   if (rebuild_command->parsed()) return rebuild(config);
+  if (doctor_command->parsed())
+    return snippet_kind.empty() ? examine(config, output) : print_snippet(config, snippet_kind);
   take_over_grpc_log();
   return enroll_command->parsed() ? enroll(config, token) : serve(config);
 }

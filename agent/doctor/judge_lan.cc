@@ -30,21 +30,19 @@ std::string place_of(const SeenOffer& offer) {
   return fmt::format("{} on {}", offer.server.to_string(), printable(offer.interface, 20));
 }
 
-/// The server's first offer that is so, with all the kinds of machine that get such a one.
+/// Of each server what it offers so, with all the kinds of machine that get such a one.
 template <class Is>
 Founds by_server(const Observations& seen, Is is, std::string (*what)(const SeenOffer&)) {
-  std::map<std::string, std::pair<const SeenOffer*, std::vector<std::string_view>>> servers;
-  for (const SeenOffer& offer : seen.offers) {
-    if (!is(offer)) continue;
-    auto& [first, asked] = servers[place_of(offer)];
-    if (first == nullptr) first = &offer;
-    if (std::find(asked.begin(), asked.end(), to_string(offer.asked)) == asked.end())
-      asked.push_back(to_string(offer.asked));
-  }
+  std::map<std::string, std::map<Client, const SeenOffer*>> servers;
+  for (const SeenOffer& offer : seen.offers)
+    if (is(offer)) servers[place_of(offer)].emplace(offer.asked, &offer);
   Founds found;
-  for (const auto& [place, at] : servers)
-    found.push_back(
-        {place, fmt::format("{} (asked as {})", what(*at.first), fmt::join(at.second, ", "))});
+  for (const auto& [place, offers] : servers) {
+    std::vector<std::string_view> asked;
+    for (const auto& [client, offer] : offers) asked.push_back(to_string(client));
+    found.push_back({place, fmt::format("{} (asked as {})", what(*offers.begin()->second),
+                                        fmt::join(asked, ", "))});
+  }
   return found;
 }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
+#include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
 
@@ -20,7 +21,11 @@ namespace {
 using boost::asio::local::stream_protocol;
 
 constexpr std::string_view kInstall = "install ";
+constexpr std::string_view kSnippet = "snippet ";
+constexpr std::string_view kDoctor = "doctor";
 constexpr std::string_view kError = "error ";
+constexpr std::string_view kOk = "ok ";
+constexpr std::size_t kReplyBytesMax = 4 << 20;  ///< every finding at its longest
 constexpr mode_t kOwnerAndGroup = 0660;
 constexpr Seconds kAcceptAgain{1};
 
@@ -55,7 +60,8 @@ void LocalControl::stop() {
   acceptor_.close(ignored);
 }
 
-/// One at a time: it is for people, and nobody can pile up connections.
+/// One at a time: it is for people, and nobody can pile up connections. An examination takes its
+/// time beside them; who waits for one is counted by the doctor.
 Task<void> LocalControl::accept() {
   for (;;) {
     auto socket = std::make_shared<Socket>(loop_);
@@ -83,26 +89,52 @@ Task<void> LocalControl::serve(std::shared_ptr<Socket> socket) {
   if (error) co_return;
   const auto* text = static_cast<const char*>(buffer.data().data());
   std::string line(text, bytes - 1);
-  const std::string reply = co_await answer(std::move(line));
+  if (line == kDoctor && examine(socket)) co_return;
+  std::string said = co_await answer(std::move(line));
+  patience.cancel();
+  co_await reply(loop_, std::move(socket), std::move(said));
+}
+
+Task<void> LocalControl::reply(Loop& loop, std::shared_ptr<Socket> socket, std::string text) {
+  boost::asio::steady_timer patience(loop, kPatience);
+  patience.async_wait([socket](const boost::system::error_code& stopped) {
+    boost::system::error_code ignored;
+    if (!stopped) socket->close(ignored);
+  });
   const auto [unsent, written] = co_await boost::asio::async_write(
-      *socket, boost::asio::buffer(reply), boost::asio::as_tuple(boost::asio::use_awaitable));
+      *socket, boost::asio::buffer(text), boost::asio::as_tuple(boost::asio::use_awaitable));
   static_cast<void>(unsent);
   static_cast<void>(written);
 }
 
+Result<void> LocalControl::examine(const std::shared_ptr<Socket>& socket) {
+  if (!questions_.examine) return fail(Errc::not_found, "not here");
+  return questions_.examine([&loop = loop_, socket](const std::vector<doctor::Finding>& findings) {
+    std::string text = fmt::format("{}{}\n", kOk, doctor::findings_json(findings, -1));
+    spawn(loop, "site.findings", reply(loop, socket, std::move(text)));
+  });
+}
+
 Task<std::string> LocalControl::answer(std::string line) {
+  if (line == kDoctor)
+    co_return std::string(kError) + "too many wait for an examination; ask again in a minute\n";
+  if (line.starts_with(kSnippet) && questions_.snippet) {
+    const auto text = questions_.snippet(line.substr(kSnippet.size()));
+    if (!text) co_return fmt::format("{}{}\n", kError, text.error().what);
+    co_return fmt::format("{}{}\n", kOk, nlohmann::json(*text).dump());
+  }
   if (!line.starts_with(kInstall)) co_return std::string(kError) + "not understood\n";
   std::string host = line.substr(kInstall.size());
   auto armed = co_await hosts_.arm(host);
   if (!armed) co_return fmt::format("{}{}\n", kError, armed.error().what);
   log::info("site.order", log::kv("host", host));
-  co_return fmt::format("ok {}\n", printable(host));
+  co_return fmt::format("{}{}\n", kOk, printable(host));
 }
 
-Result<void> order_at_agent(const std::filesystem::path& socket, const std::string& host) {
-  if (host.empty() || host.size() + kInstall.size() >= LocalControl::kLineBytesMax ||
-      host.find('\n') != std::string::npos)
-    return fail(Errc::invalid, "host {}: not a name or MAC", printable(host));
+namespace {
+
+/// One line there, one line back, without its `ok`.
+Result<std::string> tell_agent(const std::filesystem::path& socket, std::string line) {
   const auto endpoint = endpoint_of(socket);
   if (!endpoint) return endpoint.error();
   boost::asio::io_context context;
@@ -112,16 +144,43 @@ Result<void> order_at_agent(const std::filesystem::path& socket, const std::stri
   if (error)
     return fail(Errc::unavailable, "{}: {}; does the agent run, and is this its user or root?",
                 socket.native(), error.message());
-  const std::string line = fmt::format("{}{}\n", kInstall, host);
+  line += '\n';
   boost::asio::write(connection, boost::asio::buffer(line), error);
-  boost::asio::streambuf buffer(2 * LocalControl::kLineBytesMax);
+  boost::asio::streambuf buffer(kReplyBytesMax);
   const std::size_t bytes = error ? 0 : boost::asio::read_until(connection, buffer, '\n', error);
   if (error || bytes == 0)
     return fail(Errc::unavailable, "{}: no answer: {}", socket.native(), error.message());
-  std::string reply(static_cast<const char*>(buffer.data().data()), bytes - 1);
+  const auto parts = buffer.data();
+  std::string reply(boost::asio::buffers_begin(parts),
+                    boost::asio::buffers_begin(parts) + static_cast<std::ptrdiff_t>(bytes - 1));
   if (reply.starts_with(kError))
     return fail(Errc::invalid, "{}", printable(reply.substr(kError.size()), reply.size()));
+  return reply.substr(std::min(reply.size(), kOk.size()));
+}
+
+}  // namespace
+
+Result<void> order_at_agent(const std::filesystem::path& socket, const std::string& host) {
+  if (host.empty() || host.size() + kInstall.size() >= LocalControl::kLineBytesMax ||
+      host.find('\n') != std::string::npos)
+    return fail(Errc::invalid, "host {}: not a name or MAC", printable(host));
+  const auto told = tell_agent(socket, std::string(kInstall) + host);
+  if (!told) return told.error();
   return {};
+}
+
+Result<std::vector<doctor::Finding>> examine_at_agent(const std::filesystem::path& socket) {
+  const auto told = tell_agent(socket, std::string(kDoctor));
+  if (!told) return told.error();
+  return doctor::findings_from_json(*told);
+}
+
+Result<std::string> snippet_at_agent(const std::filesystem::path& socket, const std::string& kind) {
+  const auto told = tell_agent(socket, std::string(kSnippet) + kind);
+  if (!told) return told.error();
+  const auto text = nlohmann::json::parse(*told, nullptr, false);
+  if (!text.is_string()) return fail(Errc::invalid, "the agent's answer is no text");
+  return text.get<std::string>();
 }
 
 }  // namespace farboot

@@ -1,9 +1,6 @@
 #include "agent/doctor/lan_probe.h"
 
 #include <gmock/gmock.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <thread>
@@ -11,8 +8,8 @@
 #include "agent/dhcp/classify.h"
 #include "agent/doctor/judge.h"
 #include "agent/doctor/machine.h"
+#include "tests/agent/doctor/dnsmasq.h"
 #include "tests/support/namespaces.h"
-#include "tests/support/temp_folder.h"
 #include "tests/support/udp_client.h"
 
 namespace farboot::doctor {
@@ -64,35 +61,6 @@ TEST(DoctorLanProbe, ReadsAnOfferAsMachinesDo) {
   EXPECT_EQ(offer.boot_file, "header.0") << "the header counts first";
   EXPECT_FALSE(offer.ipxe_waits_not);
 }
-
-/// A real dnsmasq at the other end of a wire.
-class Dnsmasq {
- public:
-  explicit Dnsmasq(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(),
-                     {"/usr/sbin/dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground",
-                      "--port=0", "--interface=client0", "--bind-interfaces", "--no-ping",
-                      "--user=root", "--log-facility=" + (folder_ / "log").string(),
-                      "--dhcp-leasefile=" + (folder_ / "leases").string(),
-                      "--pid-file=" + (folder_ / "pid").string()});
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    if (::posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0) pid_ = -1;
-    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(folder_ / "pid"); }));
-  }
-  ~Dnsmasq() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Dnsmasq(const Dnsmasq&) = delete;
-  Dnsmasq& operator=(const Dnsmasq&) = delete;
-
- private:
-  TempFolder folder_;
-  pid_t pid_ = -1;
-};
 
 class DoctorOnAWire : public testing::Test {
  protected:

@@ -1,0 +1,63 @@
+#include "agent/doctor/doctor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/doctor/judge.h"
+#include "common/base/log.h"
+
+namespace farboot::doctor {
+
+std::vector<Finding> examine(Question question, const std::stop_token& stop) {
+  Observations seen = std::move(question.own);
+  // Only who answers machines is asked; without an address there is nobody to send from.
+  if (!seen.interfaces.empty()) {
+    auto offers = probe_lan(question.lan, stop);
+    if (offers)
+      seen.offers = std::move(*offers);
+    else
+      seen.probe_trouble = offers.error().what;
+    SelfBootResult booted = self_boot(question.boot, stop);
+    seen.ports = std::move(booted.ports);
+    seen.loaders = std::move(booted.loaders);
+    seen.walks = std::move(booted.walks);
+  }
+  return judge(seen);
+}
+
+Result<void> Doctor::examine(Done done) {
+  if (stopped_) return fail(Errc::unavailable, "the agent stops");
+  if (waiting_.size() >= kAskersMax)
+    return fail(Errc::exhausted, "{} wait for this examination already", waiting_.size());
+  waiting_.push_back(std::move(done));
+  if (waiting_.size() > 1) return {};
+  if (thread_.joinable()) thread_.join();  // of the one before: it has posted its last word
+  auto run = [this, question = ask_()](const std::stop_token& stop) mutable {
+    auto findings = doctor::examine(std::move(question), stop);
+    if (stop.stop_requested()) return;
+    boost::asio::post(loop_, [this, found = std::move(findings)] { finish(found); });
+  };
+  thread_ = std::jthread(std::move(run));
+  return {};
+}
+
+void Doctor::finish(const std::vector<Finding>& findings) {
+  if (stopped_) return;
+  const auto count = [&](Severity severity) {
+    return std::count_if(findings.begin(), findings.end(),
+                         [&](const Finding& each) { return each.severity == severity; });
+  };
+  log::info("doctor.examined", log::kv("fail", count(Severity::fail)),
+            log::kv("warn", count(Severity::warn)), log::kv("ok", count(Severity::ok)));
+  const std::vector<Done> told = std::exchange(waiting_, {});
+  for (const Done& done : told) done(findings);
+}
+
+void Doctor::stop() {
+  stopped_ = true;
+  waiting_.clear();
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace farboot::doctor
