@@ -141,7 +141,8 @@ struct Agent::Parts {
                  .clock = clock,
                  .state_dir = config.state_dir,
                  .version = FARBOOT_VERSION,
-                 .dhcp_mode = dhcp_mode_word(config.dhcp_mode)}};
+                 .dhcp_mode = dhcp_mode_word(config.dhcp_mode),
+                 .examine = [this](doctor::Doctor::Done done) { examine(std::move(done)); }}};
   SiteMetrics metrics{registry};
   HttpSite site{boot,
                 hosts,
@@ -177,6 +178,7 @@ struct Agent::Parts {
   Task<void> watch_store();
   Task<void> flush_hosts();
   std::vector<std::string> troubles() const;
+  void examine(doctor::Doctor::Done done);
   void count();
   void stop();
   void drain();
@@ -248,6 +250,13 @@ std::vector<std::string> Agent::Parts::troubles() const {
   if (const std::string error = link.sync().error; !error.empty())
     all.push_back("Content does not arrive: " + error);
   return all;
+}
+
+/// For the controller, which wants an answer in any case.
+void Agent::Parts::examine(doctor::Doctor::Done done) {
+  if (auto begun = doctor.examine(done); !begun)
+    done(
+        {{"doctor.busy", doctor::Severity::warn, "", begun.error().what, "ask again in a minute"}});
 }
 
 void Agent::Parts::count() {

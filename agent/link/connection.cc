@@ -102,8 +102,8 @@ void LinkConnection::receive(const v1::ControllerMessage& message) {
       host_.report.raise();
       break;
     }
+    case v1::ControllerMessage::kDoctor: host_.examine(message.doctor().request()); break;
     case v1::ControllerMessage::kSecrets:
-    case v1::ControllerMessage::kDoctor:
     case v1::ControllerMessage::BODY_NOT_SET: break;  // of a newer controller
   }
 }
@@ -147,6 +147,10 @@ bool LinkConnection::tell_once(SteadyTime& events_sent_at) {
   *message.mutable_report() =
       report_of(host_.sync.status(), *site, usage ? usage->free_bytes : 0, host_.settings);
   if (!write(message)) return false;
+  for (v1::DoctorResult& result : host_.examined()) {
+    *message.mutable_doctor() = std::move(result);
+    if (!write(message)) return false;
+  }
 
   // One batch at a time; the next goes when this one is acknowledged.
   const std::uint64_t acked = events_acked_;

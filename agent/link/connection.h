@@ -32,6 +32,9 @@ struct ConnectionHost {
       connected;
   /// Time to look whether the certificate wants renewal.
   const std::function<void(v1::Link::Stub& stub, WallTime controller_time)> renew;
+  /// The site is to be examined; what was found comes back by `examined`.
+  const std::function<void(std::uint64_t request)> examine;
+  const std::function<std::vector<v1::DoctorResult>()> examined;
 };
 
 class LinkConnection {

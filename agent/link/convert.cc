@@ -40,6 +40,21 @@ void fill(const HostStatus& status, v1::HostReport* out) {
 
 }  // namespace
 
+v1::DoctorResult doctor_of(std::uint64_t request, const std::vector<doctor::Finding>& findings) {
+  v1::DoctorResult out;
+  out.set_request(request);
+  for (const doctor::Finding& finding : findings) {
+    if (static_cast<std::size_t>(out.findings_size()) >= doctor::kFindingsMax) break;
+    v1::DoctorFinding& to = *out.add_findings();
+    to.set_check(finding.id);
+    to.set_severity(std::string(doctor::to_string(finding.severity)));
+    const std::string where = finding.where.empty() ? std::string() : finding.where + ": ";
+    to.set_text(clean(where + finding.what, doctor::kFindingTextMax));
+    to.set_advice(clean(finding.fix, doctor::kFindingTextMax));
+  }
+  return out;
+}
+
 Result<Offer> from_proto(const v1::Offer& message) {
   Offer offer;
   auto release = from_proto(DocumentKind::release, message.release());

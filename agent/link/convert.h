@@ -17,6 +17,8 @@ inline constexpr std::size_t kReportTextMax = 1024;  ///< bytes of one text in a
 inline constexpr std::size_t kHostDetailMax = 512, kHostTextMax = 256;  ///< likewise, of a machine
 inline constexpr std::uint32_t kLinkProtocol = 1;
 
+v1::DoctorResult doctor_of(std::uint64_t request, const std::vector<doctor::Finding>& findings);
+
 /// Errors: invalid.
 Result<Offer> from_proto(const v1::Offer& message);
 

@@ -26,6 +26,13 @@ constexpr days kRenewBefore{30};  // of 90
 constexpr Seconds kRenewTimeout{10};
 constexpr Seconds kSteady{60};  // a connection that lived this long counts as one that works
 constexpr Milliseconds kIdleLook{600'000};
+constexpr std::size_t kExaminedMax = 16;  ///< that wait to be told; more are dropped
+
+/// What was found for the controller. Shared with the examination, which may outlive the link.
+struct Examined {
+  std::vector<v1::DoctorResult> results;
+  Wakeup* report = nullptr;  ///< of the link, while it lives
+};
 
 /// One of another key would lock us out for good.
 bool is_for(const std::string& certificate_pem, const IdentityKey& key) {
@@ -45,7 +52,14 @@ struct Link::State {
         credentials(identity.credentials),
         sync(SyncParts{parts.content, parts.state, parts.catalog, parts.clock, identity.verify_key,
                        identity.key, identity.site, identity.agent},
-             hooks()) {}
+             hooks()) {
+    examined->with([this](Examined& held) { held.report = &report; });
+  }
+  ~State() {
+    examined->with([](Examined& held) { held.report = nullptr; });
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   SyncHooks hooks();
   bool stopping() const { return stopped; }
@@ -56,6 +70,7 @@ struct Link::State {
   void work();
   void renew(v1::Link::Stub& stub, WallTime controller_time);
   void post_desired(std::shared_ptr<const DesiredState> desired);
+  void examine(std::uint64_t request);
 
   /// Runs `job` on the loop and waits for it; nullopt: the agent is stopping.
   template <class Job>
@@ -75,6 +90,7 @@ struct Link::State {
   Wakeup report, work_due;
   Guarded<Credentials> credentials;
   Guarded<Shared> shared;
+  std::shared_ptr<Guarded<Examined>> examined = std::make_shared<Guarded<Examined>>();
   Sync sync;
   std::thread talker, worker;
 };
@@ -126,6 +142,20 @@ void Link::State::post_desired(std::shared_ptr<const DesiredState> desired) {
   if (!desired || !callbacks.desired) return;
   boost::asio::post(parts.loop,
                     [this, desired = std::move(desired)] { callbacks.desired(desired); });
+}
+
+void Link::State::examine(std::uint64_t request) {
+  if (!callbacks.examine) return;
+  boost::asio::post(parts.loop, [this, request] {
+    if (stopping()) return;
+    callbacks.examine([request, to = examined](const std::vector<doctor::Finding>& findings) {
+      to->with([&](Examined& held) {
+        if (held.report == nullptr || held.results.size() >= kExaminedMax) return;
+        held.results.push_back(doctor_of(request, findings));
+        held.report->raise();
+      });
+    });
+  });
 }
 
 void Link::State::talk() {
@@ -185,7 +215,11 @@ Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
         log::info("link.up", log::kv("controller", identity.address));
         work_due.raise();
       },
-      [this](v1::Link::Stub& stub, WallTime now) { renew(stub, now); }};
+      [this](v1::Link::Stub& stub, WallTime now) { renew(stub, now); },
+      [this](std::uint64_t request) { examine(request); },
+      [this] {
+        return examined->with([](Examined& held) { return std::exchange(held.results, {}); });
+      }};
   const auto connection = std::make_shared<LinkConnection>(host, *channel);
   shared.with([&](Shared& held) { held.connection = connection; });
   if (stopping()) return fail(Errc::cancelled, "stopping");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/catalog/catalog.h"
+#include "agent/doctor/finding.h"
 #include "agent/host/host_record.h"
 #include "agent/host/outbox.h"
 #include "agent/link/backoff.h"
@@ -44,6 +45,9 @@ struct LinkCallbacks {
   std::function<void(std::uint64_t sequence)> acknowledged;
   /// The catalog has just published it.
   std::function<void(std::shared_ptr<const Snapshot>)> published;
+  /// Somebody at the controller wants to know how the site is: examines it and calls `done` on the
+  /// loop, or never. `done` may outlive the Link.
+  std::function<void(std::function<void(const std::vector<doctor::Finding>&)> done)> examine;
 };
 
 struct AgentLinkSettings {

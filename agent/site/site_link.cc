@@ -123,6 +123,7 @@ LinkCallbacks SiteLink::callbacks() {
   callbacks.acknowledged = [this](std::uint64_t sequence) {
     spawn(parts_.loop, "site.acknowledge", acknowledge(sequence));
   };
+  callbacks.examine = parts_.examine;
   callbacks.published = [](const std::shared_ptr<const Snapshot>& snapshot) {
     log::info("agent.activated", log::kv("release", snapshot->release.number));
   };

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "agent/catalog/catalog.h"
+#include "agent/doctor/doctor.h"
 #include "agent/host/host_book.h"
 #include "agent/link/link.h"
 #include "agent/loop.h"
@@ -36,6 +37,7 @@ class SiteLink {
     std::filesystem::path state_dir;
     std::string version;
     std::string dhcp_mode;
+    std::function<void(doctor::Doctor::Done done)> examine{};  ///< may be empty
   };
   explicit SiteLink(Parts parts);
   ~SiteLink();  ///< as stop()

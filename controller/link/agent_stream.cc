@@ -100,8 +100,8 @@ grpc::Status AgentStream::take(const v1::AgentMessage& message) {
   switch (message.body_case()) {
     case v1::AgentMessage::kReport: return owner_.on_report(*this, message.report());
     case v1::AgentMessage::kEvents: return owner_.on_events(*this, message.events());
+    case v1::AgentMessage::kDoctor: return owner_.on_doctor(*this, message.doctor());
     case v1::AgentMessage::kHello:
-    case v1::AgentMessage::kDoctor:
     case v1::AgentMessage::BODY_NOT_SET: break;  // unknown here: ignored, as link.proto says
   }
   return grpc::Status::OK;

@@ -30,6 +30,7 @@ class StreamOwner {
   virtual grpc::Status on_hello(class AgentStream& stream, const v1::Hello& hello) = 0;
   virtual grpc::Status on_report(AgentStream& stream, const v1::Report& report) = 0;
   virtual grpc::Status on_events(AgentStream& stream, const v1::EventBatch& events) = 0;
+  virtual grpc::Status on_doctor(AgentStream& stream, const v1::DoctorResult& result) = 0;
   /// The last call for this stream. On gRPC's threads.
   virtual void on_ended(AgentStream& stream) = 0;
 };

@@ -80,6 +80,22 @@ Result<AgentReport> from_proto(const v1::Report& report) {
   return out;
 }
 
+Result<std::vector<AgentFinding>> from_proto(const v1::DoctorResult& result) {
+  if (static_cast<std::size_t>(result.findings_size()) > kDoctorFindingsMax)
+    return fail(Errc::invalid, "doctor: {} findings, at most {}", result.findings_size(),
+                kDoctorFindingsMax);
+  std::vector<AgentFinding> out;
+  for (const v1::DoctorFinding& finding : result.findings()) {
+    const std::string& severity = finding.severity();
+    if (severity != "ok" && severity != "warn" && severity != "fail")
+      return fail(Errc::invalid, "doctor: severity {}: not known", printable(severity, 20));
+    out.push_back({text_from_proto(finding.check(), 64), severity,
+                   text_from_proto(finding.text(), kReportTextBytesMax),
+                   text_from_proto(finding.advice(), kReportTextBytesMax)});
+  }
+  return out;
+}
+
 Result<std::vector<SiteEvent>> from_proto(const v1::EventBatch& batch) {
   if (static_cast<std::size_t>(batch.events_size()) > kEventsInBatchMax)
     return fail(Errc::invalid, "events: {} in one batch, at most {}", batch.events_size(),

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "controller/fleet/diagnosis.h"
 #include "controller/fleet/report.h"
 #include "controller/link/event_book.h"
 #include "controller/link/release_content.h"
@@ -16,11 +17,15 @@ inline constexpr std::size_t kReportTextBytesMax = 1024;
 inline constexpr std::size_t kEventDetailBytesMax = 4096;
 inline constexpr std::size_t kEventsInBatchMax = 256;
 inline constexpr std::size_t kWantedChunksMax = 4096;
+inline constexpr std::size_t kDoctorFindingsMax = 256;
 
 /// agent, site and received are the caller's. Errors: invalid, naming the field.
 Result<AgentReport> from_proto(const v1::Report& report);
 /// Errors: invalid (too many, not ascending).
 Result<std::vector<SiteEvent>> from_proto(const v1::EventBatch& batch);
+
+/// Errors: invalid (too many, or a severity that is none).
+Result<std::vector<AgentFinding>> from_proto(const v1::DoctorResult& result);
 
 struct Want {
   Digest release;

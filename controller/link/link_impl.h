@@ -8,6 +8,7 @@
 
 #include "common/base/log_limit.h"
 #include "controller/link/chunk_cache.h"
+#include "controller/link/doctors.h"
 #include "controller/link/event_book.h"
 #include "controller/link/link_handlers.h"
 #include "controller/link/link_service.h"
@@ -26,6 +27,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   std::vector<grpc::Service*> services() { return {&enrolment_, &link_}; }
   void stop();
   LinkCounts counts() const;
+  Diagnoses diagnose(const std::vector<std::string>& agents, const std::function<bool()>& given_up);
 
  private:
   // LinkCalls, on gRPC's threads
@@ -41,6 +43,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   grpc::Status on_hello(AgentStream& stream, const v1::Hello& hello) override;
   grpc::Status on_report(AgentStream& stream, const v1::Report& report) override;
   grpc::Status on_events(AgentStream& stream, const v1::EventBatch& events) override;
+  grpc::Status on_doctor(AgentStream& stream, const v1::DoctorResult& result) override;
   void on_ended(AgentStream& stream) override;
 
   grpc::Status do_enroll(const v1::EnrollRequest& in, v1::EnrollResponse& out);
@@ -73,6 +76,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   EventBook events_;
   ChunkCache cache_;
   Streams streams_;
+  Doctors doctors_;
   struct Due {
     std::map<std::string, std::size_t> sites;  ///< and how many messages each was told
     bool posted = false;                       ///< push_again() is

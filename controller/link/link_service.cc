@@ -179,6 +179,7 @@ void LinkService::Impl::on_ended(AgentStream& stream) {
   if (!streams_.remove(stream)) return;
   const std::string& agent = stream.agent().id;
   log::info("link.disconnected", log::kv("agent", agent));
+  doctors_.gone(agent);
   parts_.sink.on_disconnected(agent);
 }
 
@@ -200,5 +201,9 @@ std::vector<grpc::Service*> LinkService::services() { return impl_->services(); 
 void LinkService::stop() { impl_->stop(); }
 std::size_t LinkService::connected() const { return impl_->counts().connected; }
 LinkCounts LinkService::counts() const { return impl_->counts(); }
+Diagnoses LinkService::diagnose(const std::vector<std::string>& agents,
+                                const std::function<bool()>& given_up) {
+  return impl_->diagnose(agents, given_up);
+}
 
 }  // namespace farboot

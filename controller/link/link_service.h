@@ -13,6 +13,7 @@
 #include "common/content/signature.h"
 #include "common/store/content_store.h"
 #include "common/store/state_store.h"
+#include "controller/fleet/diagnosis.h"
 #include "controller/fleet/report.h"
 #include "controller/pki/enrol.h"
 
@@ -31,6 +32,8 @@ struct LinkSettings {
   Milliseconds push_again{5'000};
   /// A stream that says no hello within it ends.
   Milliseconds hello_wait{30'000};
+  /// An examination that an agent was asked for.
+  Milliseconds doctor_wait{45'000};
 };
 
 /// For metrics, since the start.
@@ -70,6 +73,9 @@ class LinkService {
   /// Streams open now.
   std::size_t connected() const;
   LinkCounts counts() const;
+
+  /// As Diagnose says. Blocks, at most LinkSettings::doctor_wait.
+  Diagnoses diagnose(const std::vector<std::string>& agents, const std::function<bool()>& given_up);
 
  private:
   class Impl;

@@ -80,6 +80,10 @@ class LinkController {
   /// Every chunk of a release, manifests included.
   std::vector<ChunkRef> chunks_of(const Digest& release);
   LinkCounts counts() const { return service_->counts(); }
+  Diagnoses diagnose(const std::vector<std::string>& agents,
+                     const std::function<bool()>& given_up = {}) {
+    return service_->diagnose(agents, given_up);
+  }
   std::optional<AgentReport> report(const std::string& agent) const;
   bool online(const std::string& agent) const;
 

@@ -132,6 +132,8 @@ class LinkAgent {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Link> link;
   std::vector<HostStatus> hosts;  ///< that it reports; set before it starts
+  std::function<void(std::function<void(const std::vector<doctor::Finding>&)>)>
+      examine;  ///< likewise; empty: none
 
  private:
   LinkCallbacks callbacks() {
@@ -139,6 +141,7 @@ class LinkAgent {
     out.collect = [this](std::size_t events_max) {
       return SiteReport{hosts, outbox_.pending(events_max)};
     };
+    out.examine = examine;
     out.acknowledged = [this](std::uint64_t sequence) {
       Transaction writes;
       outbox_.acknowledge(sequence, writes);

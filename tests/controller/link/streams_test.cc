@@ -12,6 +12,9 @@ class NobodyListens final : public StreamOwner {
   grpc::Status on_hello(AgentStream&, const v1::Hello&) override { return grpc::Status::OK; }
   grpc::Status on_report(AgentStream&, const v1::Report&) override { return grpc::Status::OK; }
   grpc::Status on_events(AgentStream&, const v1::EventBatch&) override { return grpc::Status::OK; }
+  grpc::Status on_doctor(AgentStream&, const v1::DoctorResult&) override {
+    return grpc::Status::OK;
+  }
   void on_ended(AgentStream&) override {}
 };
 
