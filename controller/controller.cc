@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <csignal>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -122,7 +123,8 @@ struct Controller::Parts {
                     .address = opened.address,
                     .version = FARBOOT_VERSION,
                     .imports_folder = opened.config.imports_folder(),
-                    .refusals = [this] { return refusals(); }}};
+                    .refusals = [this] { return refusals(); },
+                    .diagnose = std::bind_front(&LinkService::diagnose, &link)}};
   std::unique_ptr<grpc::Server> server;
 
   Result<void> listen();

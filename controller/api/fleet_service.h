@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/store/content_store.h"
 #include "common/store/state_store.h"
+#include "controller/fleet/diagnosis.h"
 #include "controller/fleet/fleet.h"
 #include "controller/pki/authority.h"
 #include "controller/pki/enrol.h"
@@ -28,6 +29,9 @@ namespace farboot {
 inline constexpr unsigned kImportsAtOnceMax = 2;
 /// Calls of WatchRollout at once; each holds a thread of gRPC's.
 inline constexpr unsigned kWatchersMax = 100;
+
+/// Calls of DiagnoseSite at once; likewise.
+inline constexpr unsigned kDiagnosesMax = 16;
 
 /// What was turned away at the door since the start.
 struct Refusals {
@@ -59,6 +63,7 @@ class FleetService {
     /// Where imports from mirrors note what they have, for a repeated one; made when it is needed.
     std::filesystem::path imports_folder{};
     std::function<Refusals()> refusals{};  ///< thread safe; may be empty
+    Diagnose diagnose{};                   ///< likewise: no agent can be asked then
   };
   /// Borrows the parts.
   explicit FleetService(Parts parts);

@@ -54,6 +54,8 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   Status ListHosts(Context*, const v1::ListHostsRequest*, v1::ListHostsResponse*) override;
   Status SetHost(Context*, const v1::SetHostRequest*, v1::HostRecord*) override;
   Status InstallHost(Context*, const v1::InstallHostRequest*, v1::HostRecord*) override;
+  // diagnose.cc
+  Status DiagnoseSite(Context*, const v1::DiagnoseSiteRequest*, v1::DiagnoseSiteResponse*) override;
   // operators.cc
   Status IssueOperator(Context*, const v1::IssueOperatorRequest*,
                        v1::IssueOperatorResponse*) override;
@@ -115,6 +117,7 @@ class FleetService::Handlers final : public v1::FleetService::Service {
   /// may have been before this process, which would not know.
   std::atomic<bool> sweep_owed_{true};
   std::atomic<unsigned> watchers_{0};
+  std::atomic<unsigned> diagnoses_{0};
   Guarded<LogLimit> denied_lines_;
 };
 

@@ -57,6 +57,7 @@ int run_cli(int argc, const char* const* argv, Terminal& terminal) {
   add_rollout_verbs(app, session);
   add_site_verbs(app, session);
   add_host_verbs(app, session);
+  add_doctor_verbs(app, session);
   add_operator_verbs(app, session);
   add_status_verbs(app, session);
   try {

@@ -88,6 +88,7 @@ void add_release_verbs(CLI::App& app, Session& session);
 void add_site_verbs(CLI::App& app, Session& session);
 void add_operator_verbs(CLI::App& app, Session& session);
 void add_host_verbs(CLI::App& app, Session& session);
+void add_doctor_verbs(CLI::App& app, Session& session);
 void add_rollout_verbs(CLI::App& app, Session& session);
 void add_status_verbs(CLI::App& app, Session& session);
 

@@ -28,8 +28,16 @@ TestController::TestController(std::uint64_t content_budget_bytes)
   FARBOOT_CHECK(fleet.open().has_value());
   service_ = std::make_unique<FleetService>(FleetService::Parts{
       state, content, *authority, enrolment, operators, images, releases, fleet, rollouts, clock,
-      "controller.test:7443", "0.1.0-test", folder / "imports", [this] {
+      "controller.test:7443", "0.1.0-test", folder / "imports",
+      [this] {
         return Refusals{.operators = operators.refused(), .releases = releases.changed().size()};
+      },
+      [this](const std::vector<std::string>& agents, const std::function<bool()>& given_up) {
+        if (diagnose) return diagnose(agents, given_up);
+        Diagnoses none;
+        for (const std::string& agent : agents)
+          none.emplace(agent, fail(Errc::unavailable, "it is not connected"));
+        return none;
       }});
   const auto server = authority->issue_server({"127.0.0.1", "localhost"});
   FARBOOT_CHECK(server.has_value());

@@ -56,6 +56,9 @@ class TestController {
   ReleaseBook releases{state, key};
   Fleet fleet{state, key, clock};
   Rollouts rollouts{{state, content, images, releases, fleet, clock}};
+  /// What the link would say of agents that are to examine their sites; empty: none is connected.
+  /// Set it before anybody calls.
+  Diagnose diagnose;
   RolloutRunner runner{state, rollouts, fleet, enrolment, clock};
 
  private:

@@ -22,13 +22,13 @@ const std::map<std::string, Role> kLeast{
     {"GetRelease", Role::viewer},     {"ListSites", Role::viewer},
     {"GetSite", Role::viewer},        {"CreateEnrolmentToken", Role::admin},
     {"ListAgents", Role::viewer},     {"RevokeAgent", Role::admin},
-    {"IssueOperator", Role::admin},   {"ListOperators", Role::viewer},
-    {"RevokeOperator", Role::admin},  {"ListHosts", Role::viewer},
-    {"SetHost", Role::operate},       {"InstallHost", Role::operate},
-    {"StartRollout", Role::operate},  {"GetRollout", Role::viewer},
-    {"ListRollouts", Role::viewer},   {"WatchRollout", Role::viewer},
-    {"PauseRollout", Role::operate},  {"ResumeRollout", Role::operate},
-    {"AbortRollout", Role::operate}};
+    {"DiagnoseSite", Role::viewer},   {"IssueOperator", Role::admin},
+    {"ListOperators", Role::viewer},  {"RevokeOperator", Role::admin},
+    {"ListHosts", Role::viewer},      {"SetHost", Role::operate},
+    {"InstallHost", Role::operate},   {"StartRollout", Role::operate},
+    {"GetRollout", Role::viewer},     {"ListRollouts", Role::viewer},
+    {"WatchRollout", Role::viewer},   {"PauseRollout", Role::operate},
+    {"ResumeRollout", Role::operate}, {"AbortRollout", Role::operate}};
 
 class DoorTest : public FleetServiceTest {
  protected:

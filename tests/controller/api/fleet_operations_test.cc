@@ -211,8 +211,6 @@ TEST_F(FleetServiceTest, SaysPlainlyWhatItCannotDoYet) {
   EXPECT_EQ(code(&Stub::RollBackRollout, rollout, v1::Rollout()), unknown);
   EXPECT_EQ(code(&Stub::RenderHost, v1::RenderHostRequest(), v1::RenderHostResponse()), unknown);
   EXPECT_EQ(code(&Stub::ExplainHost, v1::ExplainHostRequest(), v1::ExplainHostResponse()), unknown);
-  EXPECT_EQ(code(&Stub::DiagnoseSite, v1::DiagnoseSiteRequest(), v1::DiagnoseSiteResponse()),
-            unknown);
   EXPECT_EQ(code(&Stub::ListAudit, v1::ListAuditRequest(), v1::ListAuditResponse()), unknown);
   EXPECT_EQ(code(&Stub::GetUnsignedRelease, v1::GetUnsignedReleaseRequest(), v1::UnsignedRelease()),
             unknown);
