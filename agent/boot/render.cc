@@ -173,10 +173,12 @@ std::string first_script(std::string_view server, const LocalBoot& local) {
       "&buildarch=${{buildarch}}&platform=${{platform}}&manufacturer=${{manufacturer:uristring}}"
       "&product=${{product:uristring}}&asset=${{asset:uristring}}",
       server);
-  // A few of the oldest builds start scripts before they have an address.
+  // A few of the oldest builds start scripts before they have an address. Those of 2025 know the
+  // firmware's, but have their network card shut. netX, for another card that is opened would be
+  // `${mac}` from then on; where none is open yet, asking DHCP opens the right one.
   return fmt::format(
       "{}# Farboot: tells who this machine is and asks what to boot\n"
-      "isset ${{ip}} || dhcp ||\n"
+      "isset ${{ip}} && ifopen netX || dhcp ||\n"
       "{}"
       "prompt --key s --timeout 10000 Press S for a shell, or wait for the local disk "
       "&& shell ||\n"

@@ -113,7 +113,7 @@ SeenOffer seen_offer(const dhcp::Packet& packet, Client asked, std::string inter
 Result<std::vector<SeenOffer>> probe_lan(const LanProbe& probe, const std::stop_token& stop) {
   const auto asked = requests_of(probe);
   if (!asked) return asked.error();
-  const auto socket = RawSocket::open(probe.client_port);
+  const auto socket = RawSocket::open(probe.client_port, RawHears::broadcasts);
   if (!socket) return socket.error();
   const Clock& clock = system_clock();
   const SteadyTime began = clock.steady();

@@ -54,8 +54,8 @@ class Walker {
         loaders_(boot.release.get()),
         wire_(boot.servers, boot.patience, stop),
         mac_(made_up_mac(boot.servers.address)) {
-    policy_.denied.clear();
-    policy_.allowed.clear();
+    policy_.denied = {};
+    policy_.allowed = {};
     policy_.elsewhere = {};
   }
 

@@ -17,7 +17,8 @@ struct SelfBoot {
   std::shared_ptr<const Snapshot>
       release;  ///< what the ports are to serve; nullptr: only look at them
   Servers servers;
-  dhcp::Policy policy;    ///< as the proxyDHCP server has it
+  /// As the proxyDHCP server has it, but for `wish`, which is asked on the thread that walks.
+  dhcp::Policy policy;
   bool asks_4011 = true;  ///< false: nobody answers there, by the settings
   Patience patience;
 };

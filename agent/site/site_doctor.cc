@@ -1,7 +1,9 @@
 #include "agent/site/site_doctor.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "agent/doctor/machine.h"
 #include "agent/doctor/snippets.h"
 #include "agent/net/interfaces.h"
 #include "agent/site/site_files.h"
@@ -39,7 +41,13 @@ doctor::Question SiteDoctor::question(std::uint16_t http_port) const {
                            .pxe_port = parts_.dhcp.pxe_port(),
                            .tftp_port = parts_.tftp.port(),
                            .http_port = http_port};
-  question.boot.policy = parts_.policy;
+  dhcp::Policy policy = parts_.policy;
+  // The walk has a thread of its own, where the host book may not be asked: what the fleet wants
+  // for the machine played there is asked here.
+  if (policy.wish)
+    policy.wish = [wish = policy.wish(doctor::made_up_mac(us), {})](
+                      const Mac&, const std::string&) { return wish; };
+  question.boot.policy = std::move(policy);
   // The machine played there is none of the site's: lists may leave it out.
   question.boot.asks_4011 =
       parts_.mode == DhcpMode::proxy && own.dhcp_trouble.empty() && !own.only_some_machines;

@@ -105,8 +105,10 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
     if (!stored) return prefix("assets", stored.error());
     release.assets = stored->digest;
   }
-  const auto needs = check_entry_needs(release, wish.assets,
-                                       *loaders ? (*loaders)->files : std::vector<std::string>());
+  std::vector<std::string> loader_paths;
+  if (*loaders)
+    for (const LoaderFile& file : (*loaders)->files) loader_paths.push_back(file.path);
+  const auto needs = check_entry_needs(release, wish.assets, loader_paths);
   if (!needs) return needs.error();
 
   auto newest = parts_.releases.newest();

@@ -150,7 +150,7 @@ TEST_F(SelfBootTest, WalksWithoutPort4011InModeOff) {
 
 TEST_F(SelfBootTest, IsNotDeniedByTheSitesLists) {
   start();
-  policy_.allowed = {{0x52, 0x54, 0x00}};
+  ASSERT_TRUE(policy_.allowed.add("52:54:00"));
   policy_.elsewhere = [](const Mac&, const std::string&) { return true; };
   EXPECT_EQ(of(boot(), Client::bios).stopped, "");
 }

@@ -10,9 +10,10 @@ namespace farboot {
 namespace {
 
 TEST(LoaderNames, KnowsEveryIpxeThatDhcpNames) {
-  for (const auto& rows : {dhcp::default_loaders(), dhcp::default_ipxe_upgrades()})
-    for (const auto& row : rows)
-      for (const std::string& name : row.names) EXPECT_TRUE(is_ipxe_loader(name)) << name;
+  for (const auto& row : dhcp::default_loaders())
+    for (const std::string& name : row.names) EXPECT_TRUE(is_ipxe_loader(name)) << name;
+  for (const auto& quirk : dhcp::every_quirk())
+    for (const std::string_view name : quirk.loaders) EXPECT_TRUE(is_ipxe_loader(name)) << name;
   EXPECT_TRUE(is_ipxe_loader("efi/x64/IPXE.EFI"));
   EXPECT_TRUE(is_ipxe_loader("ipxe-shimx64.efi"));
   EXPECT_TRUE(is_ipxe_loader("undionly.0"));
