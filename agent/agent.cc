@@ -157,6 +157,7 @@ struct Agent::Parts {
                            .tftp = tftp,
                            .mode = config.dhcp_mode,
                            .interfaces = config.interfaces,
+                           .script_for_ipxe = config.script_for_ipxe(),
                            .policy = dhcp_policy(config, hosts, catalog, clock)}};
   doctor::Doctor doctor{loop, [this] { return doctor_facts.question(http_port); }};
   LocalControl control{

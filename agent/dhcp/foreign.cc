@@ -40,6 +40,17 @@ bool tells_ipxe_not_to_wait(const Packet& packet) {
          });
 }
 
+/// A lease that sends machines to us is what an operator may have set up.
+bool leads_to_us(const Packet& packet, const std::string& file, const InterfaceTable& ours) {
+  if (ours.holds(packet.siaddr)) return true;
+  const auto scheme = file.find("://");
+  if (scheme == std::string::npos) return false;
+  const std::string host =
+      file.substr(scheme + 3, file.find_first_of(":/", scheme + 3) - scheme - 3);
+  const auto address = Ipv4::parse(host);
+  return address && ours.holds(*address);
+}
+
 std::optional<ForeignKind> kind_of(const Packet& packet, const std::string& file) {
   const std::string_view class_id = packet.class_id();
   const bool pxe = class_id == "PXEClient" || class_id == "HTTPClient";
@@ -99,6 +110,7 @@ std::optional<ForeignServer> foreign_server(const Packet& packet, const Interfac
   const auto address = packet.server_id();
   if (!address || !address->is_unicast() || ours.holds(*address)) return std::nullopt;
   std::string file = file_of(packet);
+  if (!packet.yiaddr.is_zero() && leads_to_us(packet, file, ours)) return std::nullopt;
   const auto kind = kind_of(packet, file);
   if (!kind) return std::nullopt;
   return ForeignServer{.address = *address, .kind = *kind, .file = std::move(file)};
@@ -119,7 +131,8 @@ bool ForeignServers::note(const ForeignServer& server, SteadyTime now) {
 std::vector<std::string> ForeignServers::troubles(SteadyTime now) const {
   std::vector<std::string> all;
   for (const Seen& seen : seen_)
-    if (seen.server.kind != ForeignKind::agent && now - seen.last <= kForgotten)
+    if (seen.server.kind != ForeignKind::agent && now - seen.last <= kForgotten &&
+        all.size() < kTold)
       all.push_back(seen.server.advice());
   return all;
 }

@@ -34,10 +34,11 @@ struct ForeignServer {
 /// What a packet to a client tells of its sender. nullopt: nothing, or we sent it. Pure.
 std::optional<ForeignServer> foreign_server(const Packet& packet, const InterfaceTable& ours);
 
-/// Those heard of lately. A few: whoever floods invented ones hides others, and costs nothing.
+/// Those heard of lately. A few: whoever floods invented ones hides others, and costs no memory.
 class ForeignServers {
  public:
   static constexpr std::size_t kMax = 16;
+  static constexpr std::size_t kTold = 3;     ///< sentences for the operator at once
   static constexpr Seconds kForgotten{3600};  ///< not heard of for so long
 
   /// True if it is news.

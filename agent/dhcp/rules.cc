@@ -17,7 +17,7 @@ constexpr std::uint16_t kX64Uefi = 7;
 /// Between blanks; the first kWordsMax.
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
-  while (words.size() < kWordsMax) {
+  while (words.size() <= kWordsMax) {
     const std::size_t start = text.find_first_not_of(" \t");
     if (start == std::string_view::npos) break;
     text.remove_prefix(start);
@@ -26,6 +26,10 @@ std::vector<std::string_view> words_of(std::string_view text) {
     text.remove_prefix(end);
   }
   return words;
+}
+
+Error too_many_words(std::string_view text) {
+  return fail(Errc::invalid, "{}…: more than {} words", printable(text, kRuleShown), kWordsMax);
 }
 
 /// `x64_uefi`, or its number.
@@ -103,7 +107,9 @@ Result<ClientRule> parse_client_rule(std::string_view text) {
   ClientRule rule;
   bool named = false;
   bool given = false;
-  for (const std::string_view word : words_of(text)) {
+  const auto words = words_of(text);
+  if (words.size() > kWordsMax) return too_many_words(text);
+  for (const std::string_view word : words) {
     const auto who = read_who(word, rule.who);
     if (!who) return prefix(printable(text, kRuleShown), who.error());
     const auto what = *who ? Result<bool>(false) : read_what(word, rule.what);
@@ -126,7 +132,9 @@ Result<ClientRule> parse_client_rule(std::string_view text) {
 
 Result<std::vector<ArchLoader>> parse_loaders(std::string_view text) {
   std::vector<ArchLoader> loaders;
-  for (const std::string_view word : words_of(text)) {
+  const auto words = words_of(text);
+  if (words.size() > kWordsMax) return too_many_words(text);
+  for (const std::string_view word : words) {
     const std::size_t equals = word.find('=');
     auto name = parse_name(equals == std::string_view::npos ? word : word.substr(equals + 1));
     if (!name) return name.error();

@@ -203,10 +203,13 @@ void DhcpServer::Impl::on_packet(const dhcp::Listener& listener, ByteView bytes,
   Ipv4 hint = request->giaddr.is_zero() ? request->ciaddr : request->giaddr;
   if (hint.is_zero()) hint = arrival.source;
   const Ipv4 from = unicast ? arrival.destination : interface->address_for(hint).value_or(Ipv4{});
+  // A forged address elsewhere must not have our answer sent there.
+  const bool boot = listener.listens == dhcp::Listens::boot;
+  const Ipv4 place_source = boot || interface->reaches(arrival.source) ? arrival.source : Ipv4{};
   const dhcp::Arrival place{
       .port = listener.listens == dhcp::Listens::boot ? dhcp::Port::pxe : dhcp::Port::dhcp,
       .our_address = from,
-      .source = arrival.source,
+      .source = place_source,
       .source_port = arrival.source_port,
       .to_everybody = !unicast};
   dhcp::Decision decision = dhcp::Silence{dhcp::Why::reflected};
@@ -287,6 +290,8 @@ std::uint16_t DhcpServer::dhcp_port() const {
 }
 std::uint16_t DhcpServer::pxe_port() const { return impl_->ports.port_of(dhcp::Listens::boot); }
 std::vector<std::string> DhcpServer::foreign() const {
+  // Who only watches may well have another server boot the machines.
+  if (impl_->options.mode != DhcpMode::proxy) return {};
   return impl_->foreign.troubles(system_clock().steady());
 }
 const DhcpServer::Counters& DhcpServer::counters() const { return impl_->counters; }

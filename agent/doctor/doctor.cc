@@ -1,6 +1,8 @@
 #include "agent/doctor/doctor.h"
 
 #include <algorithm>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 #include "agent/doctor/judge.h"
@@ -29,15 +31,30 @@ Result<void> Doctor::examine(Done done) {
   if (stopped_) return fail(Errc::unavailable, "the agent stops");
   if (waiting_.size() >= kAskersMax)
     return fail(Errc::exhausted, "{} wait for this examination already", waiting_.size());
+  if (waiting_.empty())
+    if (auto begun = begin(); !begun) return begun;
   waiting_.push_back(std::move(done));
-  if (waiting_.size() > 1) return {};
+  return {};
+}
+
+/// Nobody waits yet: whatever goes wrong here leaves no one waiting.
+Result<void> Doctor::begin() {
   if (thread_.joinable()) thread_.join();  // of the one before: it has posted its last word
   auto run = [this, question = ask_()](const std::stop_token& stop) mutable {
-    auto findings = doctor::examine(std::move(question), stop);
+    std::vector<Finding> findings;
+    try {
+      findings = doctor::examine(std::move(question), stop);
+    } catch (const std::exception& error) {
+      findings = {{"doctor.failed", Severity::fail, "", error.what(), "ask again"}};
+    }
     if (stop.stop_requested()) return;
     boost::asio::post(loop_, [this, found = std::move(findings)] { finish(found); });
   };
-  thread_ = std::jthread(std::move(run));
+  try {
+    thread_ = std::jthread(std::move(run));
+  } catch (const std::system_error& error) {
+    return fail(Errc::unavailable, "no thread for it: {}", error.what());
+  }
   return {};
 }
 

@@ -43,6 +43,7 @@ class Doctor {
   void stop();
 
  private:
+  Result<void> begin();
   void finish(const std::vector<Finding>& findings);
 
   Loop& loop_;

@@ -133,8 +133,8 @@ const std::array kRows{
     Row{"off.named_elsewhere", Severity::fail, named_elsewhere, kSnippet},
     Row{"off.wrong_file", Severity::fail, wrong_file, kSnippet},
     Row{"off.loader_again", Severity::warn, loader_again,
-        "give clients with option 175 our script instead of a loader (see --snippet), or import an "
-        "iPXE with a script of its own"},
+        "set tftp_ipxe_script = \"auto\" in agent.toml, or give clients with option 175 our script "
+        "instead of a loader (see --snippet)"},
     Row{"mode.observe", Severity::warn, observe_mode,
         "dhcp_mode = \"proxy\" in agent.toml lets us answer"},
     Row{"release.none", Severity::fail, no_release,

@@ -266,9 +266,10 @@ Founds wrong_file(const Observations& seen) {
       });
 }
 
-/// Mode off: iPXE that is given a loader again loads it again, for ever.
+/// Mode off: iPXE that is given a loader again loads it again, for ever, unless we know it by how
+/// it asks.
 Founds loader_again(const Observations& seen) {
-  if (seen.mode != DhcpMode::off) return {};
+  if (seen.mode != DhcpMode::off || seen.script_for_ipxe) return {};
   return by_server(
       seen,
       [&](const SeenOffer& offer) {

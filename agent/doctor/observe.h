@@ -73,6 +73,7 @@ struct Walk {
 
 struct Observations {
   DhcpMode mode = DhcpMode::proxy;
+  bool script_for_ipxe = false;           ///< iPXE that asks for a loader by TFTP gets our script
   std::vector<OwnInterface> interfaces;   ///< those we answer on
   std::string dhcp_trouble;               ///< why 67 and 4011 are not open; empty: they are
   bool only_some_machines = false;        ///< dhcp_allow or dhcp_deny is set

@@ -136,9 +136,9 @@ std::string one_name_for_all(const SnippetFacts& facts, std::string_view comment
   if (!facts.uefi_arm64.empty() && one_loader(facts) != facts.uefi_arm64)
     out += fmt::format("{} A pool of arm64 machines: {}.\n", comment, facts.uefi_arm64);
   out += fmt::format(
-      "{0} iPXE is given that name again: import an iPXE whose own script chains\n"
-      "{0} {1}. No option 60 and no option 43 here.\n",
-      comment, script_url(facts));
+      "{0} iPXE is given that name again, and asks for it by TFTP: the agent knows it by\n"
+      "{0} how it asks, and answers with its script. No option 60 and no option 43 here.\n",
+      comment);
   return out;
 }
 

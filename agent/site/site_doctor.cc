@@ -27,6 +27,7 @@ doctor::Question SiteDoctor::question(std::uint16_t http_port) const {
   doctor::Question question;
   doctor::Observations& own = question.own;
   own.mode = parts_.mode;
+  own.script_for_ipxe = parts_.script_for_ipxe;
   own.interfaces = answering_interfaces(parts_.interfaces);
   own.dhcp_trouble = parts_.dhcp.trouble();
   own.only_some_machines = !parts_.policy.allowed.empty() || !parts_.policy.denied.empty();

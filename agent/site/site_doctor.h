@@ -23,6 +23,7 @@ class SiteDoctor {
     const TftpServer& tftp;
     DhcpMode mode = DhcpMode::proxy;
     std::vector<std::string> interfaces;  ///< of the settings; empty: all but the loopback
+    bool script_for_ipxe = false;         ///< as SiteFiles does it
     dhcp::Policy policy;
   };
   explicit SiteDoctor(Parts parts) : parts_(std::move(parts)) {}

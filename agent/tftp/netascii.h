@@ -10,7 +10,7 @@ namespace farboot {
 
 /// Beyond it a file is no text, and turning it into one would take memory: no more than a transfer
 /// reads ahead anyway.
-inline constexpr std::size_t kNetasciiBytesMax = 256 * 1024;
+inline constexpr std::size_t kNetasciiBytesMax = 128 * 1024;
 
 /// A line ends in CR LF, a CR of the text itself is CR NUL. Loses nothing: the client undoes it.
 Bytes to_netascii(ByteView text);

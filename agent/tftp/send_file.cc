@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -254,8 +255,15 @@ Task<void> Transfer::linger() {
 
 Task<Result<std::uint64_t>> send_file(TftpPeer& peer, TftpFile& file, TftpTransfer transfer) {
   Transfer under_way(peer, file, std::move(transfer));
-  auto sent = co_await under_way.run();
+  Result<std::uint64_t> sent = fail(Errc::internal, "transfer: ended by an exception");
+  std::exception_ptr thrown;  // by a library: what is being read ahead still needs what is here
+  try {
+    sent = co_await under_way.run();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
   co_await under_way.settle();
+  if (thrown) std::rethrow_exception(thrown);
   co_return sent;
 }
 

@@ -37,6 +37,12 @@ struct Lines {
   LogLimit lost;
 };
 
+/// The interface a neighbour's answer leaves by: that of its request. Two interfaces may have the
+/// same network, and the routing table knows one of them. Who is behind a router is left to it.
+int way_back(const Interface& interface, const UdpArrival& arrival) {
+  return interface.reaches(arrival.source) ? interface.index : 0;
+}
+
 using ClientKey = std::pair<Ipv4, std::uint16_t>;
 
 struct Session {
@@ -89,7 +95,6 @@ struct TftpServer::Impl : std::enable_shared_from_this<TftpServer::Impl> {
   void on_request(ByteView packet, const UdpArrival& arrival);
   bool joins_session(ByteView packet, const ClientKey& client);
   void repeat_first(Session& session);
-  int way_back(const UdpArrival& arrival);
   bool within_limits(const ClientKey& client);
   bool make_room();
   Result<std::unique_ptr<TftpSessionPeer>> open_peer(const TftpParties& parties);
@@ -138,10 +143,11 @@ void TftpServer::Impl::on_packet(ByteView packet, const UdpArrival& arrival) {
 }
 
 void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
-  const Interface* interface = interfaces.now().find(arrival.interface);
-  if (interface == nullptr) return;
+  const Interface* known = interfaces.now().find(arrival.interface);
+  if (known == nullptr) return;
+  const Interface interface = *known;  // the table may be another one at the next look
   if (!options.interfaces.empty() && std::find(options.interfaces.begin(), options.interfaces.end(),
-                                               interface->name) == options.interfaces.end())
+                                               interface.name) == options.interfaces.end())
     return;
   ++counters.requests;
   const ClientKey client{arrival.source, arrival.source_port};
@@ -158,7 +164,7 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
   const TftpParties parties{.client = client.first,
                             .client_port = client.second,
                             .server = arrival.local,
-                            .interface = way_back(arrival)};
+                            .interface = way_back(interface, arrival)};
   auto peer = open_peer(parties);
   if (!peer) return refuse(arrival, tftp::ErrorCode::undefined, peer.error().what);
   auto session = std::make_shared<Session>();
@@ -171,7 +177,7 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
   session->repeated = session->began;
   sessions[client] = session;
   const std::uint32_t fitting =
-      std::max(interface->mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
+      std::max(interface.mtu, kFrameBytes + tftp::kBlockBytesDefault) - kFrameBytes;
   const TftpCaps caps{.block_bytes_max = options.block_bytes_max == 0
                                              ? fitting
                                              : std::min(options.block_bytes_max, fitting),
@@ -179,19 +185,6 @@ void TftpServer::Impl::on_request(ByteView packet, const UdpArrival& arrival) {
                       .timing = options.timing};
   spawn(loop, "tftp.session",
         run(shared_from_this(), std::move(session), std::move(*request), parties, caps));
-}
-
-/// The interface a neighbour's answer leaves by: that of its request. Two interfaces may have the
-/// same network, and the routing table knows one of them. Who is behind a router is left to it.
-int TftpServer::Impl::way_back(const UdpArrival& arrival) {
-  const Interface* interface = interfaces.now().find(arrival.interface);
-  if (interface == nullptr) return 0;
-  const bool neighbour =
-      std::any_of(interface->addresses.begin(), interface->addresses.end(),
-                  [&arrival](const InterfaceAddress& own) {
-                    return own.address.same_network(arrival.source, own.prefix_bits);
-                  });
-  return neighbour ? interface->index : 0;
 }
 
 /// True if the request was a repetition that a session has dealt with. A session its client has
@@ -279,10 +272,11 @@ void TftpServer::Impl::refuse(const UdpArrival& arrival, tftp::ErrorCode code,
   if (const auto left_out = lines.rejected.take(system_clock().steady()))
     log::info("tftp.rejected", log::kv("client", text(client)), log::kv("why", why),
               log::kv("left_out", *left_out));
+  const Interface* interface = interfaces.now().find(arrival.interface);
   const UdpRoute route{.to = client.first,
                        .to_port = client.second,
                        .from = arrival.local,
-                       .interface = way_back(arrival)};
+                       .interface = interface == nullptr ? 0 : way_back(*interface, arrival)};
   if (auto sent = socket->send(tftp::encode_error(code, error_text(code)), route); !sent)
     ++counters.dropped;
 }

@@ -123,6 +123,7 @@ Result<void> take_entry(PulledArchive& archive, ::archive_entry* entry, PackageF
     package.links[std::string(path)] = target;
   if (::archive_entry_filetype(entry) != AE_IFREG) return {};
   Bytes& bytes = package.files[std::string(path)];
+  bytes.clear();  // a tar may hold a path twice: the last one counts
   auto ok = archive.read(kLoaderBytesMax, [&](ByteView part) -> Result<void> {
     package.bytes += part.size();
     if (package.bytes > kLoadersBytesMax)
@@ -133,15 +134,20 @@ Result<void> take_entry(PulledArchive& archive, ::archive_entry* entry, PackageF
   return ok ? ok : Result<void>(prefix(printable(path), ok.error()));
 }
 
-/// Debian links ipxe.efi and ipxe.lkrn to /boot, which is in the same package.
-void follow_links(PackageFiles& package) {
+/// Debian links ipxe.efi and ipxe.lkrn to /boot, which is in the same package. Each link is a copy.
+Result<void> follow_links(PackageFiles& package) {
   for (const auto& [path, target] : package.links) {
     const std::string folder = path.substr(0, path.rfind('/') + 1);
     const auto real = target.starts_with('/') ? join_tree_path("", target.substr(1))
                                               : join_tree_path(folder, target);
     const auto file = real ? package.files.find(*real) : package.files.end();
-    if (file != package.files.end()) package.files.try_emplace(path, file->second);
+    if (file == package.files.end()) continue;
+    package.bytes += file->second.size();
+    if (package.bytes > kLoadersBytesMax)
+      return fail(Errc::exhausted, "more than {} bytes of loaders", kLoadersBytesMax);
+    package.files.try_emplace(path, file->second);
   }
+  return {};
 }
 
 /// The tar inside a .deb: `./usr/lib/ipxe/undionly.kpxe` and so on.
@@ -157,7 +163,7 @@ Result<FoundLoaders> from_data_tar(const Bytes& tar) {
     if (!*more) break;
     if (auto ok = take_entry(archive, entry, package); !ok) return ok.error();
   }
-  follow_links(package);
+  if (auto ok = follow_links(package); !ok) return ok.error();
   Finds finds;
   for (auto& [path, bytes] : package.files) {
     const auto name = loader_name(path, LoaderPlace::package);
@@ -195,7 +201,10 @@ Result<FoundLoaders> from_file(const std::string& path) {
     auto found = from_package(*bytes);
     return found ? std::move(found) : Result<FoundLoaders>(prefix(printable(path), found.error()));
   }
-  const auto name = loader_name(own_name(path), LoaderPlace::folder);
+  // Its folder may say the architecture, as iPXE's own build folders do.
+  const auto slash = path.rfind('/');
+  const std::string folder(slash == std::string::npos ? "" : own_name(path.substr(0, slash)));
+  const auto name = loader_name(fmt::format("{}/{}", folder, own_name(path)), LoaderPlace::folder);
   if (!name || !is_tree_path(*name) || bytes->size() > kLoaderBytesMax)
     return fail(Errc::invalid,
                 "{}: neither a folder, nor a Debian package, nor a boot loader by its name ({})",

@@ -123,7 +123,7 @@ TEST(DhcpForeignServers, AreAFewAtMost) {
                 ? 1
                 : 0;
   EXPECT_EQ(news, ForeignServers::kMax);
-  EXPECT_EQ(servers.troubles(SteadyTime()).size(), ForeignServers::kMax);
+  EXPECT_EQ(servers.troubles(SteadyTime()).size(), ForeignServers::kTold);
 }
 
 }  // namespace

@@ -80,6 +80,14 @@ TEST(DoctorJudge, WarnsOfNothingAtACleanSite) {
   EXPECT_EQ(of(judge(clean()), "loader.absent").size(), 2U);
 }
 
+TEST(DoctorJudge, LetsASwitchNameOneFileWhereIpxeIsKnownByHowItAsks) {
+  Observations seen = off();
+  seen.offers[6].boot_file = "undionly.kpxe";
+  EXPECT_EQ(of(judge(seen), "off.loader_again").size(), 1U);
+  seen.script_for_ipxe = true;
+  EXPECT_THAT(of(judge(seen), "off.loader_again"), ::testing::IsEmpty());
+}
+
 /// One for each row of the table: what makes it speak, and what it must say.
 struct Case {
   Severity severity;

@@ -319,7 +319,9 @@ void write_iso(const TreeFiles& tree, const std::string& path) {
 void write_udf(const TreeFiles& tree, const std::string& path, const UdfHalf& half) {
   write_folder(tree, path + ".tree");
   std::string command = "genisoimage -quiet -udf -V WINDOWS";
+  if (half.rock_ridge) command += " -R";
   for (const std::string& name : half.hidden) command += " -hide " + name;
+  for (const std::string& name : half.hidden_in_udf) command += " -hide-joliet " + name;
   command += " -o '" + path + "' '" + path + ".tree' 2>&1";
   FARBOOT_CHECK(std::system(command.c_str()) == 0);  // of `./dev deps`
 }

@@ -39,9 +39,11 @@ std::string sha256_hex(const std::string& text);
 void write_folder(const TreeFiles& tree, const std::string& folder);
 /// ISO 9660 with Rock Ridge and Joliet.
 void write_iso(const TreeFiles& tree, const std::string& path);
-/// What an ISO made by genisoimage has beside UDF: names of its top folder that ISO 9660 lacks.
+/// What an ISO made by genisoimage has beside UDF.
 struct UdfHalf {
-  std::vector<std::string> hidden;
+  std::vector<std::string> hidden;         ///< names of its top folder that ISO 9660 lacks
+  std::vector<std::string> hidden_in_udf;  ///< the same of UDF
+  bool rock_ridge = false;                 ///< ISO 9660 has the names as they are written
 };
 /// UDF and ISO 9660, by genisoimage, as Windows' discs are. `path` + `.tree` is left beside it.
 void write_udf(const TreeFiles& tree, const std::string& path, const UdfHalf& half);

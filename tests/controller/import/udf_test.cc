@@ -92,11 +92,13 @@ TEST_F(UdfTest, AnotherSystemsDiscIsReadAsIso9660) {
   tree["INITRD.IMG"] = "initrd";
   const auto udf = run(udf_of(tree));
   EXPECT_FALSE(udf) << "neither half has names that we know";
-  tree = {{"vmlinuz", "kernel"}, {"initrd.img", "initrd"}};
-  const std::string path = udf_of(tree, {});
+  tree = {{"vmlinuz", "kernel"}, {"initrd.img", "initrd"}, {"only_here", "ISO 9660"}};
+  const std::string path =
+      udf_of(tree, {.hidden = {}, .hidden_in_udf = {"only_here"}, .rock_ridge = true});
   const auto image = run(path);
   ASSERT_TRUE(image) << image.error().what;
   EXPECT_EQ(image->facts.kernel, "vmlinuz");
+  EXPECT_EQ(content(*get_manifest(store_, image->manifest), "only_here"), "ISO 9660");
 }
 
 TEST_F(UdfTest, TheDigestOfTheImageIsChecked) {
