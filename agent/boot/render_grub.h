@@ -3,9 +3,9 @@
 // the network have built in: echo, sleep, test, true, source, linux, chain, search, smbios,
 // minicmd.
 //
-// Paths on this server that the scripts expect, by HTTP and by TFTP alike. MAC as in GRUB's
-// net_default_mac (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints it, or `none`, MACHINE
-// as `<grub_cpu>-<grub_platform>` (`x86_64-efi`, `i386-pc`):
+// No route serves them yet. Paths on this server that the scripts expect, by HTTP and by TFTP
+// alike. MAC as in GRUB's net_default_mac (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints
+// it, or `none`, MACHINE as `<grub_cpu>-<grub_platform>` (`x86_64-efi`, `i386-pc`):
 //
 //   wherever that GRUB looks for its configuration      grub_first_script(), the same for every
 //     (Debian's: /grub/grub.cfg)                        machine

@@ -87,6 +87,8 @@ refused 'no such folder' --source "$w/nothing" --out "$w/x"
 refused "want bios, x64" --source "$w/ipxe" --out "$w/x" --only arm
 refused "want an address" --source "$w/ipxe" --out "$w/x" --server 'a/b;c'
 refused 'wants a value' --out
+refused 'not an empty folder' --source "$w/ipxe" --out "$w/ipxe"
+[ -f "$w/ipxe/src/Makefile" ] || fail "a folder that was there is gone"
 sed -i 's/DHCP_USER_CLASS_ID, //' "$src/net/udp/dhcp.c"
 refused 'not as this script knows it' --source "$w/ipxe" --out "$w/x" --only rom
 # A mirror without the source: a folder of this machine that is none.

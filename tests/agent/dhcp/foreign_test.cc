@@ -68,6 +68,17 @@ TEST(DhcpForeign, ALeaseWithABootFileIsWhatIpxeTakes) {
   EXPECT_EQ(kind_of(lease({{code::kBootFile, {0}}})), std::nullopt) << "an empty name is none";
 }
 
+TEST(DhcpForeign, ALeaseThatLeadsToUsIsTheOperatorsOwnWork) {
+  Packet to_us = lease({{code::kClassId, to_bytes("PXEClient")}});
+  to_us.siaddr = Ipv4::of(10, 77, 0, 2);
+  EXPECT_EQ(kind_of(to_us), std::nullopt);
+  Packet script = lease();
+  script.file = "http://10.77.0.2:8080/boot.ipxe";
+  EXPECT_EQ(kind_of(script), std::nullopt);
+  script.file = "http://10.77.0.3/boot.ipxe";
+  EXPECT_EQ(kind_of(script), ForeignKind::names_a_file);
+}
+
 TEST(DhcpForeign, ALeaseMayTellIpxeNotToWait) {
   EXPECT_EQ(kind_of(lease({{code::kIpxe, {0xb0, 1, 1}}})), ForeignKind::stops_ipxe);
   EXPECT_EQ(kind_of(lease({{code::kIpxe, {0xb0, 1, 0}}})), std::nullopt);

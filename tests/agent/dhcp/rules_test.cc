@@ -68,6 +68,17 @@ TEST(DhcpRules, SayWhatIsWrong) {
   }
 }
 
+TEST(DhcpRules, DropNoWordInSilence) {
+  std::string text = "loader=ipxe.efi";
+  for (int i = 0; i < 40; ++i) text += fmt::format(" 52:54:00:00:00:{:02x}", i);
+  const auto rule = parse_client_rule(text);
+  ASSERT_FALSE(rule);
+  EXPECT_THAT(rule.error().what, ::testing::HasSubstr("more than 32 words"));
+  std::string loaders;
+  for (int i = 0; i < 40; ++i) loaders += " ipxe.efi";
+  EXPECT_FALSE(parse_loaders(loaders));
+}
+
 TEST(DhcpRules, ReadsTheLoadersOfTheFleet) {
   const auto read = parse_loaders("ipxe.efi arm64_uefi=ipxe-arm64.efi  0=undionly.kkpxe x.kpxe");
   ASSERT_TRUE(read);

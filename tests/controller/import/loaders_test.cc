@@ -207,6 +207,21 @@ TEST_F(LoadersTest, RefuseAFileThatIsNeitherPackageNorLoader) {
   EXPECT_EQ(import({file}).error().code, Errc::invalid) << "the checksum of its data.tar.xz";
 }
 
+TEST_F(LoadersTest, ASingleFileHasTheArchitectureOfItsFolder) {
+  const std::string folder = folder_of({{"bin-arm64-efi/snponly.efi", "a"}}, "src");
+  const auto change = import({folder + "/bin-arm64-efi/snponly.efi"});
+  ASSERT_TRUE(change) << change.error().what;
+  EXPECT_THAT(names(), ElementsAre("snponly-arm64.efi"));
+}
+
+TEST_F(LoadersTest, LinksOfAPackageCountAsTheBytesTheyAre) {
+  TreeFiles files{{"boot/a.efi", std::string(60u << 20, 'a')}};
+  for (int i = 0; i < 9; ++i) files[fmt::format("boot/{}.efi", i)] = "-> a.efi";
+  const auto change = import({deb_of(files, "links.deb")});
+  ASSERT_FALSE(change);
+  EXPECT_EQ(change.error().code, Errc::exhausted) << change.error().what;
+}
+
 TEST_F(LoadersTest, AnOperatorsFolderForAPiIsKeptWhole) {
   const std::string folder = folder_of(
       {{"start4.elf", "elf"}, {"config.txt", "arm_64bit=1"}, {"overlays/vc4.dtbo", "dt"}}, "rpi");
