@@ -15,7 +15,7 @@ constexpr char kQuarantineRow = 'q';
 constexpr std::string_view kInlineKey = "store/inline";
 constexpr std::string_view kNextPackKey = "store/next_pack";
 
-constexpr std::size_t kChunksPerPage = 1024;
+constexpr std::size_t kRowsPerPage = 1024;
 
 /// Numbers in values: little-endian, in keys: big-endian, so that they sort.
 template <class T>
@@ -121,10 +121,7 @@ void IndexBatch::put_pack(std::uint32_t pack, const PackRow& row) {
   append_number(value, row.payload_bytes);
   batch_.put(Family::packs, pack_key(pack), value);
 }
-void IndexBatch::erase_pack(std::uint32_t pack) {
-  batch_.erase(Family::packs, pack_key(pack));
-  batch_.erase_range(Family::packs, freed_key(pack, 0), freed_key(pack + 1, 0));
-}
+void IndexBatch::erase_pack(std::uint32_t pack) { batch_.erase(Family::packs, pack_key(pack)); }
 void IndexBatch::put_inline_row(const InlineRow& row) {
   std::string value;
   append_number(value, row.chunks);
@@ -156,12 +153,6 @@ void IndexBatch::erase_quarantined(std::uint64_t sequence) {
 }
 void IndexBatch::put_flag(std::string_view name) { batch_.put(Family::meta, name, "1"); }
 void IndexBatch::erase_flag(std::string_view name) { batch_.erase(Family::meta, name); }
-void IndexBatch::erase_all_packs() {
-  for (const char kind : {kPackRow, kFreedRow}) {
-    const std::string begin(1, kind), end(1, static_cast<char>(kind + 1));
-    batch_.erase_range(Family::packs, begin, end);
-  }
-}
 
 Result<std::optional<ChunkPlace>> ChunkIndex::find(const Digest& id) const {
   auto value = database_.get(Family::chunks, as_text(id.view()));
@@ -192,14 +183,14 @@ Result<void> ChunkIndex::each_chunk(
           RowReader key_reader{id}, value_reader{value};
           page.emplace_back(key_reader.digest(), read_place(value_reader));
           ok = key_reader.ok && value_reader.ok;
-          return ok && page.size() < kChunksPerPage;
+          return ok && page.size() < kRowsPerPage;
         });
     if (!done) return prefix("store index", done.error());
     if (!ok) return broken("a chunk");
     for (const auto& [id, place] : page) {
       if (!row(id, place)) return {};
     }
-    if (page.size() < kChunksPerPage) return {};
+    if (page.size() < kRowsPerPage) return {};
     from = std::string(key(page.back().first)) + '\0';
   }
 }
@@ -220,6 +211,28 @@ Result<std::map<std::uint32_t, PackRow>> ChunkIndex::packs() const {
   if (!done) return prefix("store index", done.error());
   if (!ok) return broken("a pack");
   return packs;
+}
+
+Result<void> ChunkIndex::erase_packs() {
+  for (const char kind : {kPackRow, kFreedRow}) {
+    std::string from(1, kind);
+    for (bool more = true; more;) {
+      std::string last;
+      DatabaseBatch batch;
+      auto done = database_.scan_from(Family::packs, from, [&](std::string_view key, auto) {
+        if (key.empty() || key[0] != kind) return false;
+        batch.erase(Family::packs, key);
+        last = key;
+        return batch.changes().size() < kRowsPerPage;
+      });
+      if (!done) return prefix("store index", done.error());
+      if (batch.empty()) break;
+      if (auto ok = database_.write(batch); !ok) return ok;
+      more = batch.changes().size() == kRowsPerPage;
+      from = last + '\0';
+    }
+  }
+  return {};
 }
 
 Result<InlineRow> ChunkIndex::inline_row() const {

@@ -57,7 +57,7 @@ class IndexBatch {
   void put_inline(const Digest& id, ByteView bytes);
   void erase_chunk(const Digest& id, const ChunkPlace& place);
   void put_pack(std::uint32_t pack, const PackRow& row);
-  /// The pack's row and all that is still to be punched in it.
+  /// The pack's own row. What was to be punched in it is left for reclaiming to find gone.
   void erase_pack(std::uint32_t pack);
   void put_inline_row(const InlineRow& row);
   void put_next_pack(std::uint32_t number);
@@ -67,8 +67,6 @@ class IndexBatch {
   void erase_quarantined(std::uint64_t sequence);
   void put_flag(std::string_view name);
   void erase_flag(std::string_view name);
-  /// Forgets every pack: what a rebuild begins with.
-  void erase_all_packs();
 
   bool empty() const { return batch_.empty(); }
   const DatabaseBatch& raw() const { return batch_; }
@@ -98,6 +96,8 @@ class ChunkIndex {
   Result<void> each_chunk(const std::function<bool(const Digest&, const ChunkPlace&)>& row) const;
 
   Result<std::map<std::uint32_t, PackRow>> packs() const;
+  /// Forgets every pack and what is to be punched in it, in many steps: what a rebuild begins with.
+  Result<void> erase_packs();
   Result<InlineRow> inline_row() const;
   Result<std::uint32_t> next_pack() const;
   /// In order of pack and offset, at most `max`, from (`pack`, `begin`) on.

@@ -225,9 +225,6 @@ rocksdb::Status DatabaseInstance::write(const DatabaseBatch& batch) {
     switch (change.kind) {
       case DatabaseBatch::Kind::put: status = changes.Put(family, change.key, change.value); break;
       case DatabaseBatch::Kind::erase: status = changes.Delete(family, change.key); break;
-      case DatabaseBatch::Kind::erase_range:
-        status = changes.DeleteRange(family, change.key, change.value);
-        break;
     }
     if (!status.ok()) return status;
   }

@@ -290,12 +290,12 @@ Result<PackStore::Rebuilt> PackStore::rebuild(Database& database, const std::str
   auto numbers = folder.numbers();
   if (!numbers) return numbers.error();
 
-  // Bytes waiting to be punched may hold a chunk that is about to be found again: forget them
-  // first, in one write with the mark that keeps a half-made index from being used.
+  // The mark keeps a half-made index from being used. Bytes waiting to be punched may hold a chunk
+  // that is about to be found again: they are forgotten first.
   IndexBatch begin;
   begin.put_flag(kFlagRebuilding);
-  begin.erase_all_packs();
   if (auto ok = index.commit(begin); !ok) return ok.error();
+  if (auto ok = index.erase_packs(); !ok) return ok.error();
   std::optional<Error> failed;
   IndexBatch batch;
   std::size_t batched = 0;

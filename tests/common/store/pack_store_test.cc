@@ -244,6 +244,7 @@ TEST(PackStore, GivesTheBytesOfSweptChunksBackToTheFileSystem) {
   ASSERT_TRUE(store->sweep([](const Digest&) { return false; }));
   EXPECT_FALSE(std::filesystem::exists(store.pack(1)));
   EXPECT_EQ(store->usage()->payload_bytes, 0u);
+  EXPECT_TRUE(ChunkIndex(store.database()).freed(0, 0, 1000)->empty()) << "of a file that is gone";
   // A number is never used twice.
   const Digest next = put(*store, 100'000, 999);
   EXPECT_EQ(store.place(next).pack, 2u);
@@ -348,6 +349,27 @@ TEST(PackStore, ARebuildBesideAWholeIndexKeepsEverything) {
   ASSERT_TRUE(store.open());
   EXPECT_EQ(store->usage()->chunks, chunks + 1);  // the forgotten one was still whole
   for (const Digest& id : ids) EXPECT_TRUE(store->verify(id));
+}
+
+TEST(ChunkIndex, ForgetsPacksInManySteps) {
+  TempFolder folder;
+  auto database = *Database::open(folder / "db");
+  ChunkIndex index(*database);
+  IndexBatch batch;
+  for (std::uint32_t i = 0; i < 2500; ++i) {
+    batch.put_freed({.pack = 1 + i / 1000, .begin = i * 10, .end = i * 10 + 5});
+  }
+  for (std::uint32_t i = 1; i <= 3; ++i) batch.put_pack(i, {.end = 4096});
+  batch.put_quarantined(
+      7, {.id = sha256(to_bytes("rotten")), .place = {.size_bytes = 6}, .why = "rot"});
+  ASSERT_TRUE(index.commit(batch));
+  ASSERT_EQ(index.freed(0, 0, 5000)->size(), 2500u);
+  ASSERT_TRUE(index.erase_packs());
+  EXPECT_TRUE(index.freed(0, 0, 5000)->empty());
+  EXPECT_TRUE(index.packs()->empty());
+  auto quarantined = index.quarantined();
+  ASSERT_TRUE(quarantined) << quarantined.error().what;
+  EXPECT_EQ(quarantined->size(), 1u) << "stays";
 }
 
 TEST(PackStore, RefusesToOpenBesideAnOlderIndex) {
