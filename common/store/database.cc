@@ -150,20 +150,28 @@ Error Database::refused(const rocksdb::Status& status) const {
               space->available_bytes);
 }
 
-Result<void> Database::write(const DatabaseBatch& batch) {
+template <class Change>
+Result<void> Database::change(std::uint64_t size_bytes, const Change& apply) {
   const std::lock_guard lock(write_mutex_);
-  if (auto ok = ready(batch.size_bytes()); !ok) return ok;
-  const auto status = instance_->write(batch);
+  if (auto ok = ready(size_bytes); !ok) return ok;
+  auto status = apply(*instance_);
+  if (status.ok()) return {};
+  // It may be an earlier failure in the background that is only told now: if there is space again
+  // since, nothing is refused for it.
+  if (!ready(size_bytes)) return refused(status);
+  status = apply(*instance_);
   if (!status.ok()) return refused(status);
   return {};
 }
 
+Result<void> Database::write(const DatabaseBatch& batch) {
+  return change(batch.size_bytes(),
+                [&](DatabaseInstance& instance) { return instance.write(batch); });
+}
+
 Result<void> Database::flush(Family family) {
-  const std::lock_guard lock(write_mutex_);
-  if (auto ok = ready(table_bytes_max()); !ok) return ok;
-  const auto status = instance_->flush(family);
-  if (!status.ok()) return refused(status);
-  return {};
+  return change(table_bytes_max(),
+                [&](DatabaseInstance& instance) { return instance.flush(family); });
 }
 
 Result<std::optional<std::string>> Database::get(Family family, std::string_view key) const {

@@ -70,6 +70,9 @@ class Database {
   Result<void> room_to_open() const;
   Result<void> bring_up();
   Result<void> reopen();
+  /// Opens anew and tries once more if the first try fails and there is space.
+  template <class Change>
+  Result<void> change(std::uint64_t size_bytes, const Change& apply);
   Error refused(const rocksdb::Status& status) const;
 
   const std::string folder_;

@@ -275,7 +275,10 @@ TEST_P(FullDisk, UnderOtherThreadsEndsNothingAndLosesNothing) {
   ASSERT_TRUE(state->put("k", "the end"));
   const auto expect_all = [&] {
     for (const auto& [key, value] : values) EXPECT_EQ((*state->get(key))->value, value);
-    for (const Digest& id : held) EXPECT_TRUE(store->verify(id));
+    for (const Digest& id : held) {
+      auto verified = store->verify(id);
+      EXPECT_TRUE(verified) << verified.error().what;
+    }
   };
   expect_all();
   state.reset();
