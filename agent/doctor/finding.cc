@@ -4,17 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/bytes.h"
-
 namespace farboot::doctor {
 namespace {
 
 constexpr std::string_view kIndent = "        ";
 
-Result<Severity> severity_of(const std::string& word) {
-  for (const Severity severity : {Severity::ok, Severity::warn, Severity::fail})
+/// Of a newer agent's words, which are not known here, each is taken as the worst.
+Severity severity_of(const std::string& word) {
+  for (const Severity severity : {Severity::ok, Severity::warn})
     if (word == to_string(severity)) return severity;
-  return fail(Errc::invalid, "severity {}: not known", printable(word, 20));
+  return Severity::fail;
 }
 
 }  // namespace
@@ -61,14 +60,14 @@ Result<std::vector<Finding>> findings_from_json(std::string_view text) {
   if (!all.is_array()) return fail(Errc::invalid, "findings: not a list");
   std::vector<Finding> findings;
   for (const auto& each : all) {
+    if (!each.is_object()) return fail(Errc::invalid, "findings: one of them is none");
     const auto word = [&](const char* name) {
-      const auto found = each.is_object() ? each.find(name) : each.end();
+      const auto found = each.find(name);
       return found != each.end() && found->is_string() ? found->template get<std::string>()
                                                        : std::string();
     };
-    const auto severity = severity_of(word("severity"));
-    if (!severity) return severity.error();
-    findings.push_back({word("id"), *severity, word("where"), word("what"), word("fix")});
+    findings.push_back(
+        {word("id"), severity_of(word("severity")), word("where"), word("what"), word("fix")});
   }
   return findings;
 }

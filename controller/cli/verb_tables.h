@@ -32,6 +32,8 @@ std::string transfer_text(const v1::TransferProgress& transfer);
 
 /// Lines by agent, each with its fix. Defined in verbs_doctor.cc.
 std::string findings_text(const Terminal& terminal, const Repeated<v1::Finding>& findings);
+/// Something of it keeps machines from booting.
+bool sick(const Repeated<v1::Finding>& findings);
 
 /// `2 tokens, 1 fetches`; empty if nothing was refused since the controller started.
 std::string refusals_text(const v1::Refusals& refused);

@@ -22,13 +22,17 @@ Exit diagnose(Session& session, const std::string& site) {
   const auto done = session.call(&Stub::DiagnoseSite, request, answer, kDoctorDeadline);
   if (!done) return session.report(done.error());
   session.print(answer, [&] { return findings_text(session.terminal(), answer.findings()); });
-  const bool broken =
-      std::any_of(answer.findings().begin(), answer.findings().end(),
-                  [](const v1::Finding& finding) { return finding.severity() == "error"; });
-  return broken ? Exit::failed : Exit::done;
+  return sick(answer.findings()) ? Exit::failed : Exit::done;
 }
 
 }  // namespace
+
+/// A word of a newer controller counts as the worst.
+bool sick(const Repeated<v1::Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(), [](const v1::Finding& finding) {
+    return finding.severity() != "ok" && finding.severity() != "warning";
+  });
+}
 
 std::string findings_text(const Terminal& terminal, const Repeated<v1::Finding>& findings) {
   constexpr std::array<std::pair<const char*, Colour>, 3> kSeverities{

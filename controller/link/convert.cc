@@ -86,10 +86,9 @@ Result<std::vector<AgentFinding>> from_proto(const v1::DoctorResult& result) {
                 kDoctorFindingsMax);
   std::vector<AgentFinding> out;
   for (const v1::DoctorFinding& finding : result.findings()) {
-    const std::string& severity = finding.severity();
-    if (severity != "ok" && severity != "warn" && severity != "fail")
-      return fail(Errc::invalid, "doctor: severity {}: not known", printable(severity, 20));
-    out.push_back({text_from_proto(finding.check(), 64), severity,
+    // A word of a newer agent: taken as the worst.
+    const bool mild = finding.severity() == "ok" || finding.severity() == "warn";
+    out.push_back({text_from_proto(finding.check(), 64), mild ? finding.severity() : "fail",
                    text_from_proto(finding.text(), kReportTextBytesMax),
                    text_from_proto(finding.advice(), kReportTextBytesMax)});
   }

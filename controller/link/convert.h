@@ -24,7 +24,7 @@ Result<AgentReport> from_proto(const v1::Report& report);
 /// Errors: invalid (too many, not ascending).
 Result<std::vector<SiteEvent>> from_proto(const v1::EventBatch& batch);
 
-/// Errors: invalid (too many, or a severity that is none).
+/// A severity that is not known counts as `fail`. Errors: invalid (too many).
 Result<std::vector<AgentFinding>> from_proto(const v1::DoctorResult& result);
 
 struct Want {

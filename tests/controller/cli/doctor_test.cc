@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "controller/cli/cli.h"
+#include "controller/cli/verb_tables.h"
 #include "tests/support/golden.h"
 #include "tests/support/test_controller.h"
 
@@ -64,6 +65,15 @@ TEST_F(DoctorVerb, EndsWellWhereMachinesBoot) {
     return out;
   };
   EXPECT_EQ(run({"doctor", "lyon"}).first, 0);
+}
+
+TEST(DoctorVerbStatus, TakesANewerControllersWordAsTheWorst) {
+  v1::DiagnoseSiteResponse answer;
+  EXPECT_FALSE(sick(answer.findings()));
+  for (const char* word : {"ok", "warning"}) answer.add_findings()->set_severity(word);
+  EXPECT_FALSE(sick(answer.findings()));
+  answer.mutable_findings(0)->set_severity("critical");
+  EXPECT_TRUE(sick(answer.findings()));
 }
 
 TEST_F(DoctorVerb, RefusesASiteThatIsNone) {

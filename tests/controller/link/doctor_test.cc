@@ -62,7 +62,7 @@ TEST_F(LinkDoctor, TakesNoAnswerFromAnotherAgent) {
   EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::cancelled);
 }
 
-TEST_F(LinkDoctor, EndsTheStreamOfOneThatTalksNonsense) {
+TEST_F(LinkDoctor, TakesANewerAgentsSeverityAsTheWorst) {
   const auto agent = connected();
   auto asked = ask();
   const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
