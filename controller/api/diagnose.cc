@@ -22,9 +22,9 @@ void add(v1::DiagnoseSiteResponse& out, const std::string& agent, const AgentFin
 /// An agent that cannot be asked is a finding like others: its site may be in the dark.
 AgentFinding unasked(const Error& error) {
   if (error.code == Errc::timeout)
-    return {"agent.silent", "fail", "the agent was asked and did not answer: " + error.what,
+    return {"agent.silent", "fail", "the agent did not answer: " + error.what,
             "run `farboot-agent doctor` there; an agent of an older version knows no doctor"};
-  return {"agent.offline", "fail", "the agent could not be asked: " + error.what,
+  return {"agent.offline", "fail", "the agent did not answer: " + error.what,
           "look at its power and its line, and at `farboot agent list`; on the Pi itself "
           "`farboot-agent doctor` works without the controller"};
 }

@@ -67,8 +67,13 @@ TEST_F(LinkDoctor, TakesANewerAgentsSeverityAsTheWorst) {
   auto asked = ask();
   const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
   ASSERT_TRUE(agent->say(answer(request, "awful")));
-  EXPECT_EQ(agent->end().code, Errc::invalid);
-  EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::unavailable);
+  const Diagnoses found = asked.get();
+  ASSERT_TRUE(found.at("lyon/pi1")) << found.at("lyon/pi1").error().what;
+  EXPECT_EQ(found.at("lyon/pi1")->at(0).severity, "fail");
+  v1::AgentMessage report;
+  report.mutable_report()->set_version("after that");
+  ASSERT_TRUE(agent->say(report));
+  EXPECT_TRUE(eventually([&] { return controller_.counts().reports == 1; })) << "the link lives on";
 }
 
 TEST_F(LinkDoctor, EndsTheStreamOfOneThatTalksTooMuch) {
@@ -85,7 +90,27 @@ TEST_F(LinkDoctor, IsToldWhenTheAgentGoesMeanwhile) {
   auto asked = ask();
   agent->hear(v1::ControllerMessage::kDoctor);
   agent.reset();
-  EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::unavailable);
+  const auto found = asked.get();
+  EXPECT_EQ(found.at("lyon/pi1").error().code, Errc::unavailable);
+  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("what it found is lost"));
+}
+
+TEST_F(LinkDoctor, AsksAnewWhoComesBackMeanwhile) {
+  const auto before = connected();
+  auto asked = ask();
+  const auto request = before->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  const auto agent = connected();  // restarted, say: it knows of no examination
+  EXPECT_EQ(agent->hear(v1::ControllerMessage::kDoctor).doctor().request(), request);
+  ASSERT_TRUE(agent->say(answer(request)));
+  const Diagnoses found = asked.get();
+  ASSERT_TRUE(found.at("lyon/pi1")) << found.at("lyon/pi1").error().what;
+  EXPECT_EQ(found.at("lyon/pi1")->size(), 1U);
+  // What is answered is not asked again.
+  const auto third = connected();
+  const auto last = ask();
+  const auto next = third->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  EXPECT_NE(next, request);
+  ASSERT_TRUE(third->say(answer(next)));
 }
 
 class LinkDoctorInHaste : public LinkDoctor {
