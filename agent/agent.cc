@@ -256,8 +256,8 @@ std::vector<std::string> Agent::Parts::troubles() const {
 /// For the controller, which wants an answer in any case.
 void Agent::Parts::examine(doctor::Doctor::Done done) {
   if (auto begun = doctor.examine(done); !begun)
-    done(
-        {{"doctor.busy", doctor::Severity::warn, "", begun.error().what, "ask again in a minute"}});
+    done({{"doctor.refused", doctor::Severity::fail, "", "no examination: " + begun.error().what,
+           "`farboot-agent doctor` there asks it, too"}});
 }
 
 void Agent::Parts::count() {

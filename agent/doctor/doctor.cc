@@ -30,7 +30,8 @@ std::vector<Finding> examine(Question question, const std::stop_token& stop) {
 Result<void> Doctor::examine(Done done) {
   if (stopped_) return fail(Errc::unavailable, "the agent stops");
   if (waiting_.size() >= kAskersMax)
-    return fail(Errc::exhausted, "{} wait for this examination already", waiting_.size());
+    return fail(Errc::exhausted, "{} wait for this examination already; ask again in a minute",
+                waiting_.size());
   if (waiting_.empty())
     if (auto begun = begin(); !begun) return begun;
   waiting_.push_back(std::move(done));
@@ -40,7 +41,13 @@ Result<void> Doctor::examine(Done done) {
 /// Nobody waits yet: whatever goes wrong here leaves no one waiting.
 Result<void> Doctor::begin() {
   if (thread_.joinable()) thread_.join();  // of the one before: it has posted its last word
-  auto run = [this, question = ask_()](const std::stop_token& stop) mutable {
+  Question question;
+  try {
+    question = ask_();
+  } catch (const std::exception& error) {
+    return fail(Errc::internal, "the agent cannot say how it is: {}", error.what());
+  }
+  auto run = [this, question = std::move(question)](const std::stop_token& stop) mutable {
     std::vector<Finding> findings;
     try {
       findings = doctor::examine(std::move(question), stop);

@@ -89,8 +89,14 @@ Task<void> LocalControl::serve(std::shared_ptr<Socket> socket) {
   if (error) co_return;
   const auto* text = static_cast<const char*>(buffer.data().data());
   std::string line(text, bytes - 1);
-  if (line == kDoctor && examine(socket)) co_return;
-  std::string said = co_await answer(std::move(line));
+  std::string said;
+  if (line == kDoctor) {
+    const auto begun = examine(socket);
+    if (begun) co_return;
+    said = fmt::format("{}{}\n", kError, begun.error().what);
+  } else {
+    said = co_await answer(std::move(line));
+  }
   patience.cancel();
   co_await reply(loop_, std::move(socket), std::move(said));
 }
@@ -108,7 +114,7 @@ Task<void> LocalControl::reply(Loop& loop, std::shared_ptr<Socket> socket, std::
 }
 
 Result<void> LocalControl::examine(const std::shared_ptr<Socket>& socket) {
-  if (!questions_.examine) return fail(Errc::not_found, "not here");
+  if (!questions_.examine) return fail(Errc::not_found, "no examination is possible here");
   return questions_.examine([&loop = loop_, socket](const std::vector<doctor::Finding>& findings) {
     std::string text = fmt::format("{}{}\n", kOk, doctor::findings_json(findings, -1));
     spawn(loop, "site.findings", reply(loop, socket, std::move(text)));
@@ -116,8 +122,6 @@ Result<void> LocalControl::examine(const std::shared_ptr<Socket>& socket) {
 }
 
 Task<std::string> LocalControl::answer(std::string line) {
-  if (line == kDoctor)
-    co_return std::string(kError) + "too many wait for an examination; ask again in a minute\n";
   if (line.starts_with(kSnippet) && questions_.snippet) {
     const auto text = questions_.snippet(line.substr(kSnippet.size()));
     if (!text) co_return fmt::format("{}{}\n", kError, text.error().what);

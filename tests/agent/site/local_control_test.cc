@@ -22,7 +22,10 @@ class LocalControlTest : public ::testing::Test {
     bench_.open();
     bench_.activate(6);
     ASSERT_TRUE(bench_.run(bench_.book->apply(lyon({web1(0)}))));
-    auto listening = control_.emplace(bench_.loop, *bench_.book).listen(socket_);
+    LocalControl::Questions questions;
+    questions.examine = [this](const doctor::Doctor::Done&) -> Result<void> { return refusal_; };
+    auto listening =
+        control_.emplace(bench_.loop, *bench_.book, std::move(questions)).listen(socket_);
     ASSERT_TRUE(listening) << listening.error().what;
   }
   void TearDown() override { control_->stop(); }
@@ -34,11 +37,20 @@ class LocalControlTest : public ::testing::Test {
     };
     return *bench_.run(on_disk(bench_.disk, std::move(job)));
   }
+  /// Why there is no examination, as the program hears it.
+  std::string why_not() {
+    auto job = [this] {
+      return std::make_unique<Result<std::vector<doctor::Finding>>>(examine_at_agent(socket_));
+    };
+    const auto found = bench_.run(on_disk(bench_.disk, std::move(job)));
+    return *found ? "there is one" : found->error().what;
+  }
   InstallPhase phase() { return bench_.book->look({"52:54:00:00:00:01", "", ""}).install.phase; }
 
   TempFolder folder_;
   std::filesystem::path socket_ = folder_.path() / "control";
   SiteBench bench_;
+  Error refusal_{Errc::exhausted, "16 wait for this examination already"};
   std::optional<LocalControl> control_;
 };
 
@@ -59,6 +71,12 @@ TEST_F(LocalControlTest, SaysWhatIsWrong) {
   EXPECT_FALSE(order("web1\ninstall web1"));
   EXPECT_FALSE(order(std::string(600, 'x')));
   EXPECT_EQ(phase(), InstallPhase::idle);
+}
+
+TEST_F(LocalControlTest, SaysWhyThereIsNoExamination) {
+  EXPECT_EQ(why_not(), "16 wait for this examination already");
+  refusal_ = {Errc::unavailable, "the agent stops"};
+  EXPECT_EQ(why_not(), "the agent stops");
 }
 
 TEST_F(LocalControlTest, IsForTheOwnerAndItsGroupOnly) {
