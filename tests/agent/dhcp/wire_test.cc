@@ -4,6 +4,8 @@
 #include <set>
 
 #include "tests/agent/dhcp/served.h"
+#include "tests/support/eventually.h"
+#include "tests/support/logged.h"
 
 namespace farboot {
 namespace {
@@ -195,20 +197,41 @@ TEST_F(DhcpServerOnAWire, AnswersARackOnce) {
   EXPECT_FALSE(client.waiting());
 }
 
-TEST_F(DhcpServerOnAWire, SeesAnotherPxeServer) {
-  serve();
+/// What another PXE server at 10.77.0.9 tells a client.
+Bytes offer_of_another_server() {
   Packet offer =
       *dhcp::decode(golden::read_hex(golden::folder("dhcp") / "edk2_x64_discover.reply.hex"));
   for (dhcp::Option& option : offer.options)
     if (option.code == dhcp::code::kServerId) option.value = {10, 77, 0, 9};
   offer.sname.clear();
+  return *dhcp::encode(offer, 1472);
+}
+
+TEST_F(DhcpServerOnAWire, SeesAnotherPxeServer) {
+  serve();
   const UdpClient other = client(67);
-  other.send(*dhcp::encode(offer, 1472), Ipv4::broadcast(), 68);
+  other.send(offer_of_another_server(), Ipv4::broadcast(), 68);
   std::vector<std::string> said;
   while (said.empty())
     said = served_->thread().call([this] { return served_->server().foreign(); });
   ASSERT_EQ(said.size(), 1U);
   EXPECT_NE(said[0].find("Another PXE server answers at 10.77.0.9"), std::string::npos) << said[0];
+}
+
+TEST_F(DhcpServerOnAWire, HoldsNothingAgainstAnotherPxeServerWhereItOnlyWatches) {
+  DhcpServerOptions options;
+  options.mode = DhcpMode::observe;
+  testing::Logged logged;
+  serve(options);
+  const UdpClient other = client(67);
+  other.send(offer_of_another_server(), Ipv4::broadcast(), 68);
+  std::string lines;
+  EXPECT_TRUE(eventually([&] {
+    lines += logged.take();
+    return testing::Logged::count(lines, "dhcp.foreign") == 1;
+  })) << lines;
+  EXPECT_TRUE(served_->thread().call([this] { return served_->server().foreign(); }).empty())
+      << "that server may be what boots the machines there";
 }
 
 TEST_F(DhcpServerOnAWire, IsNoForeignServerToItself) {
