@@ -40,7 +40,7 @@ FleetSources read_sources(YamlReader& reader, const YamlNode& node, const std::s
   FleetSources out;
   const auto add = [&](const std::string& platform, const YamlNode& value) {
     const std::string text = reader.text(value, what);
-    if (!text.empty() && !file_source(text))
+    if (value.kind == YamlNode::Kind::scalar && !file_source(text))
       reader.findings().error(
           reader.at(value), fmt::format("{}: \"{}\" is no place of a file", what, printable(text)),
           "assets/PATH, loaders/PATH, or image/PATH in the entry's image");
@@ -51,6 +51,9 @@ FleetSources read_sources(YamlReader& reader, const YamlNode& node, const std::s
     add("any", node);
     return out;
   }
+  if (node.members.empty())
+    reader.findings().error(reader.at(node), what + ": names no file",
+                            "by platform: {bios: assets/memtest.bin, efi: assets/memtest.efi}");
   for (const YamlMember& member : reader.map(node, what, {kPlatforms.begin(), kPlatforms.end()}))
     add(member.key, member.value);
   return out;

@@ -145,6 +145,20 @@ TEST(FleetDirectory, ReadsMenusInMenusAndFiles) {
                                                 {"winpeshl.ini", {{"any", "assets/shl.ini"}}}}));
 }
 
+TEST(FleetDirectory, WantsAFileWhereOneIsToBeNamed) {
+  const std::string places = "    assets/PATH, loaders/PATH, or image/PATH in the entry's image\n";
+  EXPECT_EQ(said_of("entries:\n  m:\n    kind: tool\n    boot: \"\"\n"),
+            "fleet.yaml:4: error: boot: \"\" is no place of a file\n" + places);
+  EXPECT_EQ(said_of("entries:\n  m:\n    kind: tool\n    boot: {bios: ''}\n"),
+            "fleet.yaml:4: error: boot: \"\" is no place of a file\n" + places);
+  EXPECT_EQ(said_of("entries:\n  m:\n    kind: tool\n    image: centos7@1708\n"
+                    "    files: {extra: ''}\n"),
+            "fleet.yaml:5: error: files: extra: \"\" is no place of a file\n" + places);
+  EXPECT_THAT(said_of("entries:\n  m:\n    kind: tool\n    image: centos7@1708\n"
+                      "    files: {extra: {}}\n"),
+              HasSubstr("fleet.yaml:5: error: files: extra: names no file\n"));
+}
+
 TEST(FleetDirectory, WantsTheDefaultInTheFirstMenu) {
   EXPECT_EQ(said_of("menu:\n  default: b\n  entries: [a, {menu: m, entries: [b]}]\n"
                     "entries: {a: {kind: shell}, b: {kind: local}}\n"),
