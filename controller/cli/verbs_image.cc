@@ -1,6 +1,7 @@
 // farboot image import|list|show|remove
 #include <CLI/CLI.hpp>
 
+#include "common/content/whole_iso.h"
 #include "controller/cli/progress.h"
 #include "controller/cli/session.h"
 
@@ -22,6 +23,15 @@ std::string releases_text(const v1::ImageRecord& image) {
   std::vector<std::string> out;
   for (const std::uint64_t number : image.releases()) out.push_back(release_text(number));
   return join(out, " ");
+}
+
+/// It was imported by an older controller and cannot do what a new import of it could.
+bool wants_new_import(const v1::ImageRecord& image) {
+  ImageFacts facts;
+  facts.family = image.family();
+  facts.kernel = image.kernel();
+  facts.stage2 = image.stage2();
+  return lacks_its_iso(facts);
 }
 
 Exit import(Session& session, const v1::ImportImageRequest& wanted) {
@@ -80,6 +90,11 @@ Exit show_image(Session& session, const std::string& name) {
   v1::ImageRecord image;
   const auto done = session.call(&Stub::GetImage, request, image);
   if (!done) return session.report(done.error());
+  if (wants_new_import(image))
+    session.note(fmt::format(
+        "{} {} lacks the ISO its installer starts from, and boots nothing: import the ISO again "
+        "with another --tag\n",
+        session.terminal().paint(Colour::yellow, "warning:"), image_id(image)));
   return session.print(image, [&] {
     std::string out;
     const auto line = [&](std::string_view what, const std::string& value) {

@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "controller/fleet/entry_needs.h"
+#include "controller/fleet/release_notes.h"
 #include "controller/fleet/removed_site.h"
 #include "controller/fleet/template_needs.h"
 
@@ -119,6 +120,8 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
   auto sound = parts_.releases.prepare(release, made.newest, parts_.clock.wall(), unused);
   if (!sound) return sound.error();
   release = std::move(sound->release);
+  for (std::string& note : release_notes(release, parts_.fleet.reports().agents()))
+    made.diff.notes.push_back(std::move(note));
 
   const auto before = parts_.fleet.sites();
   if (!before) return before.error();

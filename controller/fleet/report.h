@@ -46,8 +46,9 @@ struct AgentReport {
   std::uint64_t bytes_total = 0, bytes_done = 0, bytes_per_second = 0;
   std::uint64_t wan_bytes = 0;  ///< chunk bytes received since it started
   std::uint64_t disk_free_bytes = 0;
-  std::uint64_t rotten_chunks = 0;  ///< found on its disk since it started
-  std::string error;                ///< why the last step failed; empty: it did not
+  std::uint64_t rotten_chunks = 0;     ///< found on its disk since it started
+  std::string error;                   ///< why the last step failed; empty: it did not
+  std::vector<std::string> abilities;  ///< of what came after the first agents, what it obeys
   std::optional<SignedDocument>
       ready_proof;  ///< signed by the agent's key; document as sync/ready.h says
   std::vector<HostReport> hosts;

@@ -29,6 +29,7 @@ std::string encode(const AgentStatus& status) {
   object["disk_free_bytes"] = report.disk_free_bytes;
   object["rotten_chunks"] = report.rotten_chunks;
   object["error"] = report.error;
+  object["abilities"] = report.abilities;
   object["hosts"] = Json::array();
   for (const HostReport& host : report.hosts) {
     Json item;
@@ -63,6 +64,7 @@ Result<AgentStatus> decode(const StateEntry& entry) {
   report.disk_free_bytes = number_at(*object, "disk_free_bytes");
   report.rotten_chunks = number_at(*object, "rotten_chunks");
   report.error = text_at(*object, "error");
+  report.abilities = list_at(*object, "abilities");
   for (const Json& item : array_at(*object, "hosts")) {
     HostReport host;
     host.host = text_at(item, "host");

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/content/whole_iso.h"
 #include "controller/import/directory_source.h"
 #include "controller/import/http_fetch.h"
 #include "controller/import/intake.h"

@@ -52,10 +52,6 @@ struct TreeNames {
 };
 Result<ImageFacts> understand(const TreeNames& tree);
 
-/// True for a tree whose installer cannot be given the tree: it fetches the ISO it came on
-/// (Ubuntu's casper, by `url=`).
-bool boots_from_its_iso(const ImageFacts& facts);
-
 /// The tag an image gets when the operator names none: from the most exact version the tree gives
 /// (`7.4` of .discinfo rather than `7`). Empty if there is none.
 std::string default_tag(const ImageFacts& facts, const TreeNames& tree);

@@ -239,10 +239,6 @@ Result<ImageFacts> understand(const TreeNames& tree) {
   return facts;
 }
 
-bool boots_from_its_iso(const ImageFacts& facts) {
-  return facts.family == "ubuntu" && facts.kernel.starts_with(kCasper);
-}
-
 std::string default_tag(const ImageFacts& facts, const TreeNames& tree) {
   std::string version = facts.version;
   if (const std::string* disc = text_of(tree, ".discinfo"); disc != nullptr) {

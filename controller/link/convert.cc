@@ -76,6 +76,8 @@ Result<AgentReport> from_proto(const v1::Report& report) {
     if (!proof) return prefix("report: ready proof", proof.error());
     out.ready_proof = std::move(*proof);
   }
+  for (const std::string& ability : report.abilities())
+    if (out.abilities.size() < kAbilitiesMax) out.abilities.push_back(text_from_proto(ability, 64));
   for (const v1::HostReport& host : report.hosts()) out.hosts.push_back(host_from_proto(host));
   return out;
 }

@@ -18,6 +18,7 @@ inline constexpr std::size_t kEventDetailBytesMax = 4096;
 inline constexpr std::size_t kEventsInBatchMax = 256;
 inline constexpr std::size_t kWantedChunksMax = 4096;
 inline constexpr std::size_t kDoctorFindingsMax = 256;
+inline constexpr std::size_t kAbilitiesMax = 64;
 
 /// agent, site and received are the caller's. Errors: invalid, naming the field.
 Result<AgentReport> from_proto(const v1::Report& report);

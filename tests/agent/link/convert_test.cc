@@ -6,6 +6,7 @@
 
 #include "common/rpc/convert.h"
 #include "common/rpc/credentials.h"
+#include "controller/fleet/release_notes.h"
 #include "controller/link/convert.h"
 
 namespace farboot {
@@ -65,6 +66,7 @@ TEST(LinkConvert, AReportArrivesAsItWasMeant) {
   EXPECT_EQ(report->disk_free_bytes, 77U);
   EXPECT_EQ(report->error, "disk full");
   EXPECT_EQ(report->rotten_chunks, 2U);
+  EXPECT_EQ(report->abilities, std::vector<std::string>{kAbilityBootFiles});
   EXPECT_EQ(report->ready_proof, status.ready_proof);
   ASSERT_EQ(report->hosts.size(), 1U);
   const HostReport& host = report->hosts[0];
@@ -75,6 +77,15 @@ TEST(LinkConvert, AReportArrivesAsItWasMeant) {
   EXPECT_EQ(host.percent, 40U);
   EXPECT_EQ(host.detail, "p040.rpm");
   EXPECT_EQ(host.since, web1().since);
+}
+
+TEST(LinkConvert, AnAgentHasOnlySoManyAbilities) {
+  v1::Report message;
+  for (int i = 0; i < 1'000; ++i) message.add_abilities(std::string(500, 'a'));
+  const auto report = from_proto(message);
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->abilities.size(), 64U);
+  EXPECT_LE(report->abilities[0].size(), 64U);
 }
 
 TEST(LinkConvert, EveryStepHasItsWord) {

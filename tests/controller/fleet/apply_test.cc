@@ -228,6 +228,33 @@ TEST_F(ApplyTest, RemovesSitesOnlyIfNobodyIsThere) {
   EXPECT_TRUE(fleet_.sites()->empty());
 }
 
+TEST_F(ApplyTest, NotesWhatCannotWorkAlthoughItHoldsTogether) {
+  Image image;
+  image.name = "jammy";
+  image.tag = "22.04";
+  image.manifest = sha256(as_bytes("another tree"));
+  image.facts.family = "ubuntu";
+  image.facts.kernel = "casper/vmlinuz";
+  ASSERT_TRUE(images_.add(image, "jammy.iso", clock_.wall()));
+  AgentReport report;
+  report.agent = "lyon/pi1";
+  report.site = "lyon";
+  report.version = "0.1.0";
+  fleet_.on_report(report);
+  FleetWish with = wish();
+  with.entries[0].image = "jammy";
+  add_asset(with, "memtest.bin", "m");
+  BootEntry memtest;
+  memtest.name = "memtest";
+  memtest.kind = EntryKind::tool;
+  memtest.boot = {{"any", "assets/memtest.bin"}};
+  with.entries.push_back(memtest);
+  const auto diff = applier_.diff(with, {});
+  ASSERT_TRUE(diff) << diff.error().what;
+  EXPECT_THAT(diff->notes, ElementsAre(HasSubstr("no boot loaders"), HasSubstr("jammy@22.04"),
+                                       HasSubstr("lyon/pi1")));
+}
+
 TEST_F(ApplyTest, NewLoadersAreANewRelease) {
   ASSERT_TRUE(applier_.apply(wish(), {}));
   ASSERT_TRUE(images_.set_loaders({sha256(as_bytes("ipxe")), {}, {}, {}}));

@@ -95,6 +95,18 @@ TEST_F(ReportBookTest, OneThatCannotBeStoredHoldsUpFewAndIsTriedAgain) {
   EXPECT_EQ(stored(), 250u);
 }
 
+TEST_F(ReportBookTest, RemembersWhatAnAgentObeys) {
+  AgentReport report;
+  report.agent = "lyon/pi1";
+  report.site = "lyon";
+  report.abilities = {"boot-files"};
+  book_.on_report(report);
+  ASSERT_TRUE(book_.flush());
+  ReportBook restarted{state_, clock_, changed_};
+  ASSERT_TRUE(restarted.open());
+  EXPECT_EQ(restarted.agent("lyon/pi1")->report.abilities, report.abilities);
+}
+
 /// One of the commit under way, one of a later commit.
 TEST_F(ReportBookTest, OneThatIsForgottenDuringAFlushDoesNotComeBack) {
   for (int i = 0; i < 250; ++i) report(i);
