@@ -25,6 +25,20 @@ Exit tell(Session& session, const v1::LoaderSet& loaders) {
   });
 }
 
+/// A controller that knows neither `add` nor several sources would drop the set without a word. It
+/// tells where the set as a whole came from, not each file.
+Result<void> check_age(Session& session) {
+  v1::LoaderSet held;
+  const auto got = session.call(&Stub::GetLoaders, v1::GetLoadersRequest(), held);
+  if (!got && got.error().code != Errc::not_found) return got.error();
+  if (!held.files().empty() && held.file_sources().empty())
+    return fail(Errc::conflict,
+                "this controller is older: it would take the first source only and drop the files "
+                "that are there; upgrade it, or put all loaders into one folder and import that "
+                "without --add");
+  return {};
+}
+
 Exit import_loaders(Session& session, const std::vector<std::string>& sources, bool add) {
   v1::ImportLoadersRequest request;
   for (const std::string& source : sources)
@@ -33,13 +47,13 @@ Exit import_loaders(Session& session, const std::vector<std::string>& sources, b
     else
       request.add_sources(whole_source(source));
   request.set_add(add);
+  if (add || sources.size() > 1)
+    if (const auto able = check_age(session); !able) return session.report(able.error());
   v1::LoaderSet loaders;
   const auto done = session.call(&Stub::ImportLoaders, request, loaders, kLongCallDeadline);
   if (!done) return session.report(done.error());
   if ((add || sources.size() > 1) && loaders.file_sources().empty())
-    session.note(
-        "farboot: this controller is older: it took the first source only, and dropped what was "
-        "there\n");
+    session.note("farboot: this controller is older: it took the first source only\n");
   return tell(session, loaders);
 }
 
