@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -26,11 +27,18 @@ constexpr std::size_t kLoaderBytesMax = 64u << 20;
 constexpr std::size_t kLoadersBytesMax = 512u << 20;
 constexpr std::size_t kPackageBytesMax = 1u << 30;
 constexpr std::size_t kLoadersMax = 1000;
+constexpr std::size_t kPackageEntriesMax = 20'000;  ///< those passed over included
 constexpr std::string_view kPackageMagic = "!<arch>\n";
 
 Result<Bytes> read_all(const std::string& path, std::size_t bytes_max) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A pipe would keep us waiting for its writer.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return not_readable(path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return not_readable(path, errno);
+  if (!S_ISREG(status.st_mode))
+    return fail(Errc::invalid, "{}: is no file, but a pipe, a device or the like: name a file",
+                printable(path));
   Bytes whole;
   Bytes buffer(256 * 1024);
   while (true) {
@@ -104,7 +112,22 @@ struct PackageFiles {
   std::map<std::string, Bytes> files;
   std::map<std::string, std::string> links;
   std::size_t bytes = 0;
+  std::size_t entries = 0;
+  std::uint64_t bytes_unpacked = 0;  ///< of entries passed over, too: they are unpacked as well
 };
+
+/// Each is unpacked to get at the next one, whether it is wanted or not.
+Result<void> count_entry(::archive_entry* entry, PackageFiles& package) {
+  if (++package.entries > kPackageEntriesMax)
+    return fail(Errc::exhausted, "more than {} entries: not a package of boot loaders",
+                kPackageEntriesMax);
+  package.bytes_unpacked +=
+      static_cast<std::uint64_t>(std::max<::la_int64_t>(0, ::archive_entry_size(entry)));
+  if (package.bytes_unpacked > kPackageBytesMax)
+    return fail(Errc::exhausted, "more than {} bytes unpacked: not a package of boot loaders",
+                kPackageBytesMax);
+  return {};
+}
 
 /// Everything that may be a loader, or that one of its links may lead to: Debian 12 has them in
 /// /boot.
@@ -161,6 +184,7 @@ Result<FoundLoaders> from_data_tar(const Bytes& tar) {
     auto more = archive.next(entry);
     if (!more) return more.error();
     if (!*more) break;
+    if (auto ok = count_entry(entry, package); !ok) return ok.error();
     if (auto ok = take_entry(archive, entry, package); !ok) return ok.error();
   }
   if (auto ok = follow_links(package); !ok) return ok.error();

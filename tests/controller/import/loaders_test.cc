@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include "common/store/memory_store.h"
@@ -205,6 +207,47 @@ TEST_F(LoadersTest, RefuseAFileThatIsNeitherPackageNorLoader) {
   damaged[damaged.size() - 1000] = static_cast<char>(damaged[damaged.size() - 1000] ^ 1);
   write_file(file, damaged);
   EXPECT_EQ(import({file}).error().code, Errc::invalid) << "the checksum of its data.tar.xz";
+}
+
+TEST_F(LoadersTest, RefuseAPipeAndADevice) {
+  const std::string folder = folder_of({{"undionly.kpxe", "undi"}}, "loaders");
+  const std::string pipe = folder + "/wimboot";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& source : {pipe, std::string("/dev/zero")}) {
+    const auto change = import({source});  // or this test waits for ever
+    ASSERT_FALSE(change) << source;
+    EXPECT_THAT(change.error().what, HasSubstr("is no file, but a pipe, a device")) << source;
+  }
+  std::filesystem::create_symlink(pipe, folder + "/ipxe.efi");
+  const auto change = import({folder});
+  EXPECT_TRUE(change || change.error().code == Errc::invalid) << change.error().what;
+}
+
+TEST_F(LoadersTest, RefuseAPackageOfVeryManyFilesOrBytes) {
+  TreeFiles many{{"usr/lib/ipxe/undionly.kpxe", "undi"}};
+  for (int i = 0; i < 20'000; ++i) many[fmt::format("usr/share/doc/{}", i)] = "";
+  auto change = import({deb_of(many, "many.deb")});
+  ASSERT_FALSE(change);
+  EXPECT_EQ(change.error().code, Errc::exhausted) << change.error().what;
+  // Its first file says that it has 3 GiB; the rest is not looked at.
+  std::string header(512, '\0');
+  header.replace(0, 15, "usr/share/doc/x");
+  header.replace(100, 7, "0000644");
+  header.replace(124, 11, "30000000000");
+  header.replace(148, 8, "        ");
+  header[156] = '0';
+  header.replace(257, 8, std::string("ustar\0", 6) + "00");
+  unsigned sum = 0;
+  for (const char each : header) sum += static_cast<unsigned char>(each);
+  header.replace(148, 7, fmt::format("{:06o}", sum) + '\0');
+  const std::string file = (temp_ / "large.deb").string();
+  write_file(file, "!<arch>\n" +
+                       fmt::format("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "data.tar", 0, 0, 0,
+                                   100644, header.size()) +
+                       header);
+  change = import({file});
+  ASSERT_FALSE(change);
+  EXPECT_EQ(change.error().code, Errc::exhausted) << change.error().what;
 }
 
 TEST_F(LoadersTest, ASingleFileHasTheArchitectureOfItsFolder) {
