@@ -17,6 +17,8 @@ void flatten(const std::vector<MenuItem>& items, std::vector<std::string>& lines
   for (const MenuItem& item : items) {
     if (item.kind == MenuItem::Kind::entry)
       lines.push_back(item.name);
+    else if (item.kind == MenuItem::Kind::menu)
+      lines.push_back("- " + (item.title.empty() ? item.name : item.title));
     else
       lines.push_back(item.title.empty() ? "-" : "- " + item.title);
     flatten(item.items, lines);

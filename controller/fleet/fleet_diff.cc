@@ -29,7 +29,8 @@ class Lines {
         case MenuItem::Kind::entry: text_ += item.name; break;
         case MenuItem::Kind::gap: text_ += item.title.empty() ? "-" : "- " + item.title; break;
         case MenuItem::Kind::menu:
-          text_ += fmt::format("menu {}: {}", item.name, item.title);
+          text_ += "menu " + item.name;
+          if (!item.title.empty()) text_ += ": " + item.title;
           if (!item.key.empty()) text_ += fmt::format(" (key {})", item.key);
           break;
       }
