@@ -8,6 +8,10 @@ namespace {
 constexpr std::size_t kSpecBytesMax = 64u << 20;    ///< all messages of a call, without pieces
 constexpr std::size_t kAssetsBytesMax = 64u << 20;  ///< as declared
 
+bool announces_more(const v1::FleetSpec& part) {
+  return part.more() || (!part.pieces().empty() && part.pieces().rbegin()->more());
+}
+
 /// Takes a fleet off the wire: merges its parts and hands the pieces of assets to `keep`.
 template <class Before, class Keep>
 Result<v1::FleetSpec> receive(grpc::ServerReader<v1::FleetSpec>& reader, Before before_pieces,
@@ -15,9 +19,11 @@ Result<v1::FleetSpec> receive(grpc::ServerReader<v1::FleetSpec>& reader, Before 
   v1::FleetSpec whole, part;
   std::size_t bytes = 0;
   bool pieces_began = false;
-  bool any = false;
+  bool any = false, more = false;
   while (reader.Read(&part)) {
     any = true;
+    more = announces_more(part);
+    part.clear_more();
     google::protobuf::RepeatedPtrField<v1::AssetPiece> pieces;
     pieces.Swap(part.mutable_pieces());
     const std::size_t size = part.ByteSizeLong();
@@ -40,6 +46,8 @@ Result<v1::FleetSpec> receive(grpc::ServerReader<v1::FleetSpec>& reader, Before 
   }
   // gRPC ends the stream at a message that it cannot parse, as at its end: nothing is no fleet.
   if (!any) return fail(Errc::invalid, "no part of the fleet could be read");
+  if (more)
+    return fail(Errc::invalid, "the fleet ends in the middle: a part of it was lost or unreadable");
   return whole;
 }
 

@@ -1,6 +1,7 @@
 #include "controller/cli/fleet_spec.h"
 
 #include <fstream>
+#include <optional>
 
 #include "common/content/digest.h"
 #include "common/content/manifest.h"
@@ -70,7 +71,10 @@ class Sender {
       flush(kPartBytes);
     }
     flush(0);
-    if (pieces == Pieces::leave_out) return {};
+    if (pieces == Pieces::leave_out) {
+      send_held(false);
+      return {};
+    }
     for (const auto& [path, asset] : fleet_.assets) {
       const auto sent = read_pieces(asset, [&](ByteView piece) {
         part_.add_pieces()->set_content(std::string(as_text(piece)));
@@ -79,16 +83,30 @@ class Sender {
       if (!sent) return sent.error();
     }
     flush(1);
+    send_held(false);
     return {};
   }
 
  private:
-  /// Sends the part if it has more than `bytes`.
+  /// Sends the part before this one if this one has more than `bytes`, and keeps it in its place.
   bool flush(std::size_t bytes) {
     if (part_.ByteSizeLong() < bytes || !listening_) return listening_;
-    listening_ = send_(part_);
-    part_.Clear();
+    if (held_) send_held(true);
+    held_.emplace();
+    held_->Swap(&part_);
     return listening_;
+  }
+
+  /// `more`: another part follows. In a piece where there are any: an older controller takes no
+  /// other field beside them.
+  void send_held(bool more) {
+    if (!listening_) return;
+    for (v1::AssetPiece& piece : *held_->mutable_pieces()) piece.set_more(true);
+    if (held_->pieces().empty())
+      held_->set_more(more);
+    else
+      held_->mutable_pieces()->rbegin()->set_more(more);
+    listening_ = send_(*held_);
   }
 
   void menu() {
@@ -175,6 +193,7 @@ class Sender {
   const FleetDirectory& fleet_;
   const std::function<bool(const v1::FleetSpec&)>& send_;
   v1::FleetSpec part_;
+  std::optional<v1::FleetSpec> held_;  ///< whole, and not sent before it is known what follows
   bool listening_ = true;
 };
 

@@ -11,7 +11,8 @@
 namespace farboot {
 
 /// Hands out the fleet in parts that each fit a message: first what it says, with the digests of
-/// its assets, then, if `with_pieces`, the assets' bytes. `send` says false when nobody listens any
+/// its assets, then, if `pieces` says so, the assets' bytes. All but the last announce that more
+/// follows, so that what is lost on the way is missed. `send` says false when nobody listens any
 /// more. Errors: what reading an asset says; mismatch (a file changed meanwhile).
 enum class Pieces {
   leave_out,

@@ -100,5 +100,36 @@ TEST_F(FleetMenusTest, ThatCannotBeReadAreNoEmptyFleet) {
   EXPECT_FALSE(*controller_.releases.newest());
 }
 
+// As above, but the part that is lost is not the first.
+TEST_F(FleetMenusTest, WhoseLastPartIsLostAreRefused) {
+  v1::FleetSpec first = whole(), last;
+  first.set_more(true);
+  add_tools(last);
+  nest(last, 100);
+  const auto lost = apply({first, last});
+  ASSERT_FALSE(lost);
+  EXPECT_THAT(lost.error().what, HasSubstr("a part of it was lost"));
+  EXPECT_FALSE(*controller_.releases.newest());
+  v1::FleetSpec pieces = piece("more");
+  pieces.mutable_pieces(0)->set_more(true);
+  EXPECT_THAT(apply({first, pieces}).error().what, HasSubstr("a part of it was lost"));
+  const auto good = apply({first, pieces, piece("program")});
+  ASSERT_TRUE(good) << good.error().what;
+}
+
+TEST_F(FleetMenusTest, WithoutTitlesAreCalledByTheirNames) {
+  v1::FleetSpec fleet = whole();
+  fleet.mutable_menu()->mutable_items(2)->mutable_menu()->clear_title();
+  ASSERT_EQ(refusal(whole()), "accepted");
+  grpc::ClientContext context;
+  v1::FleetDiff diff;
+  const auto writer = admin_->DiffFleet(&context, &diff);
+  writer->Write(fleet);
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  ASSERT_EQ(diff.release_size(), 1);
+  EXPECT_THAT(diff.release(0).diff(), HasSubstr("+entries - menu tools (key t)\n"));
+}
+
 }  // namespace
 }  // namespace farboot
