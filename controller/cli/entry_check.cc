@@ -81,8 +81,8 @@ class FileCheck {
   void need_wimboot(const FleetEntry& entry) {
     if (!known_.loaders || holds("wimboot")) return;
     findings_.error(entry.kind, "kind: winpe needs wimboot, which is not among the boot loaders",
-                    "get it from ipxe.org/wimboot, put it beside the other loaders and "
-                    "`farboot loader import` that folder");
+                    "get it from ipxe.org/wimboot, put it into a folder on the controller, and "
+                    "`farboot loader import FOLDER --add`");
   }
 
  private:

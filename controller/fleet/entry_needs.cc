@@ -20,8 +20,8 @@ class EntryNeeds {
                     entry.image);
       if (!holds("wimboot"))
         return fail(Errc::invalid,
-                    "kind winpe needs wimboot, which is not among the boot loaders; put it beside "
-                    "them and run `farboot loader import`");
+                    "kind winpe needs wimboot, which is not among the boot loaders; put it into a "
+                    "folder on the controller and run `farboot loader import FOLDER --add`");
     } else if (windows && entry.boot.empty()) {
       return fail(Errc::invalid, "image {} holds Windows: say kind winpe", entry.image);
     }

@@ -34,8 +34,8 @@ TEST(EntryNeeds, WindowsNeedsWimbootAndAWindowsImage) {
   sample.loaders = {"snponly.efi"};
   EXPECT_EQ(
       sample.refusal(),
-      "entry pe: kind winpe needs wimboot, which is not among the boot loaders; put it beside "
-      "them and run `farboot loader import`");
+      "entry pe: kind winpe needs wimboot, which is not among the boot loaders; put it into a "
+      "folder on the controller and run `farboot loader import FOLDER --add`");
   sample = Sample();
   sample.release.entries[0].image = "c7@1";
   EXPECT_EQ(sample.refusal(), "entry pe: image c7@1 holds no Windows: kind winpe is not for it");
