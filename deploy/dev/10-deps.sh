@@ -29,7 +29,19 @@ deps_missing() {
   done
 }
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "dev: this needs root, and there is no sudo: $*" >&2
+    return 1
+  fi
+}
+
+# What the mirrors have may be newer than what apt knows of them.
+deps_refresh() { as_root apt-get -qq -o DPkg::Lock::Timeout=600 update; }
 
 do_deps() {
   local groups=("$@") group names wanted=() missing
@@ -69,7 +81,7 @@ deps_unpack() {
   local folder=$1 package
   shift
   mkdir -p "$folder"
-  as_root apt-get -qq -o DPkg::Lock::Timeout=600 update || return 1
+  deps_refresh || return 1
   for package in "$@"; do
     (cd "$folder" && rm -f "$package"_*.deb && apt-get -qq -o APT::Sandbox::User=root download "$package" &&
       dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb) || return 1
@@ -86,7 +98,7 @@ deps_install() (
     printf '#!/bin/sh\n# ./dev deps\nexit 101\n' | as_root tee $policy >/dev/null
     as_root chmod +x $policy
   fi
-  as_root apt-get -qq -o DPkg::Lock::Timeout=600 update || exit 1
+  deps_refresh || exit 1
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
     -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" >/dev/null
 )

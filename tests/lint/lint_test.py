@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of deploy/lint/lint.py: each check finds what it is for, and leaves good code alone."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,36 @@ import unittest
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(TOP, "deploy", "lint"))
 import lint  # noqa: E402
+
+
+class DepsTest(unittest.TestCase):
+    """What ./dev deps asks of apt for somebody who is not root."""
+
+    def fetch(self, tools):
+        """tests/e2e/lab/packages.sh where only root may update apt's lists, and nothing is found before that."""
+        with tempfile.TemporaryDirectory() as top:
+            stubs = {"id": "echo 1000", "dpkg-deb": "[ $1 != -x ] || mkdir -p $3",
+                     "apt-get": f"""for word; do case $word in
+                       update) [ "${{BECAME:-}}" = root ] || exit 100; touch {top}/updated ;;
+                       download) [ -e {top}/updated ] && touch x_1.deb || exit 100 ;;
+                     esac; done""", **tools}
+            for name in ("bash", "dirname", "mkdir", "flock", "mktemp", "chmod", "rm", "touch", "env"):
+                os.symlink(shutil.which(name), os.path.join(top, name))
+            for name, text in stubs.items():
+                with open(os.path.join(top, name), "w", encoding="utf-8") as file:
+                    file.write(f"#!{shutil.which('bash')}\n{text}\n")
+                os.chmod(file.name, 0o755)
+            return subprocess.run(["bash", os.path.join(TOP, "tests/e2e/lab/packages.sh"), os.path.join(top, "out"), "x"],
+                                  env={"PATH": top}, check=False, capture_output=True, text=True)
+
+    def test_lists_are_refreshed_by_sudo(self):
+        done = self.fetch({"sudo": 'BECAME=root exec "$@"'})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_without_sudo_it_says_what_is_missing(self):
+        done = self.fetch({})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("this needs root, and there is no sudo: apt-get", done.stderr)
 
 
 class ToolsTest(unittest.TestCase):

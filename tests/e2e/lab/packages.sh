@@ -6,6 +6,8 @@ set -euo pipefail
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 shift
+# shellcheck source=deploy/dev/10-deps.sh
+. "$(dirname "$0")/../../../deploy/dev/10-deps.sh"
 exec 9>"$folder/lock"
 flock 9
 missing=()
@@ -16,7 +18,10 @@ trap 'rm -rf "$w"' EXIT
 chmod 777 "$w" # apt fetches as its own user
 cd "$w"
 echo "packages: fetching ${missing[*]}" >&2
-apt-get -qq download "${missing[@]}" || { apt-get -qq update && apt-get -qq download "${missing[@]}"; }
+apt-get -qq download "${missing[@]}" || {
+  deps_refresh || exit 1
+  apt-get -qq download "${missing[@]}"
+}
 for package in "${missing[@]}"; do
   rm -rf "${folder:?}/$package"
   dpkg-deb -x "$package"_*.deb "$folder/$package"
