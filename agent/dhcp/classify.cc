@@ -27,14 +27,36 @@ ClientKind ipxe_kind(const Packet& request, const std::vector<std::uint16_t>& ar
   return full ? ClientKind::ipxe : ClientKind::ipxe_limited;
 }
 
-Client by_kind(const Packet& request) {
+/// There is a file for it, or a quirk knows what it means.
+bool is_startable(const Architecture& row, std::span<const Quirk> quirks) {
+  return !row.loaders.empty() || std::any_of(quirks.begin(), quirks.end(), [&](const Quirk& quirk) {
+    return quirk.who.arch == row.number && (quirk.arch || quirk.kind);
+  });
+}
+
+/// Option 93 as Client::archs has it: no longer than our table, whatever the list is.
+std::vector<std::uint16_t> best_first(const std::vector<std::uint16_t>& listed, bool http,
+                                      std::span<const Quirk> quirks) {
+  std::vector<std::uint16_t> startable;
+  std::vector<std::uint16_t> others;
+  for (const std::uint16_t number : listed) {
+    const Architecture* row = architecture(number);
+    if (row != nullptr && http && row->pxe) row = architecture(*row->pxe);
+    if (row == nullptr) continue;
+    auto& part = is_startable(*row, quirks) ? startable : others;
+    if (std::find(part.begin(), part.end(), row->number) == part.end()) part.push_back(row->number);
+  }
+  startable.insert(startable.end(), others.begin(), others.end());
+  if (startable.empty() && !listed.empty()) startable.push_back(listed.front());
+  return startable;
+}
+
+Client by_kind(const Packet& request, std::span<const Quirk> quirks) {
   Client client;
-  client.archs = request.architectures();
-  if (request.class_id().starts_with(kHttpClass)) {
+  const bool http = request.class_id().starts_with(kHttpClass);
+  client.archs = best_first(request.architectures(), http, quirks);
+  if (http) {
     client.kind = ClientKind::http_boot;
-    for (std::uint16_t& arch : client.archs)
-      if (const Architecture* row = architecture(arch); row != nullptr && row->pxe)
-        arch = *row->pxe;
     return client;
   }
   if (request.find(code::kIpxe) || says_ipxe(request, "iPXE") || says_ipxe(request, "gPXE"))
@@ -84,9 +106,18 @@ bool begins_with(const Mac& mac, const Bytes& beginning) {
          std::equal(beginning.begin(), beginning.end(), mac.octets.begin());
 }
 
+bool means(std::uint16_t arch, const Client& client, std::uint16_t own) {
+  if (arch == own) return true;
+  const Architecture* row = architecture(arch);
+  return client.kind == ClientKind::http_boot && row != nullptr && row->pxe == own;
+}
+
 bool ClientMatch::fits(const Packet& request, const Client& client) const {
   if (kind && kind != client.kind) return false;
-  if (arch && (client.archs.empty() || client.archs.front() != *arch)) return false;
+  if (arch && (client.archs.empty() || !means(*arch, client, client.archs.front()))) return false;
+  if (arch_listed &&
+      std::find(client.archs.begin(), client.archs.end(), *arch_listed) == client.archs.end())
+    return false;
   const std::string_view class_id = request.class_id();
   if (!class_id.starts_with(class_begins) || !class_id.ends_with(class_ends)) return false;
   if (without_user_class && request.find(code::kUserClass)) return false;
@@ -98,10 +129,13 @@ bool ClientMatch::fits(const Packet& request, const Client& client) const {
 }
 
 Client classify(const Packet& request, std::span<const Quirk> quirks) {
-  Client client = by_kind(request);
+  Client client = by_kind(request, quirks);
   client.quirk = quirk_of(request, client, quirks);
   if (client.quirk == nullptr) return client;
   if (client.quirk->kind) client.kind = *client.quirk->kind;
+  if (const auto meant = client.quirk->who.arch_listed)
+    std::iter_swap(client.archs.begin(),
+                   std::find(client.archs.begin(), client.archs.end(), *meant));
   if (client.quirk->arch) client.archs.front() = *client.quirk->arch;
   return client;
 }

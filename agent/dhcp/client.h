@@ -26,15 +26,21 @@ struct Quirk;
 
 struct Client {
   ClientKind kind = ClientKind::bios;
-  /// As the client lists them, HTTP boot's numbers turned into those of the same machine's PXE.
+  /// In the client's order, but what nothing starts behind the rest, and unknown numbers only if
+  /// there is no other; HTTP boot's numbers turned into those of the same machine's PXE.
   std::vector<std::uint16_t> archs;
   const Quirk* quirk = nullptr;  ///< of its firmware; nullptr: none known
 };
 
+/// True if who writes `arch` speaks of this client's `own`, one of its archs. The number of an
+/// HTTP boot is for clients that boot so, that of PXE for both.
+bool means(std::uint16_t arch, const Client& client, std::uint16_t own);
+
 /// Some clients among all: whom every member that is set fits. Nothing set: everybody.
 struct ClientMatch {
-  std::vector<Bytes> macs;            ///< begins with one of these
-  std::optional<std::uint16_t> arch;  ///< the first it lists
+  std::vector<Bytes> macs;                   ///< begins with one of these
+  std::optional<std::uint16_t> arch;         ///< its first, see means()
+  std::optional<std::uint16_t> arch_listed;  ///< among those it lists
   std::optional<ClientKind> kind;
   std::string class_begins;  ///< option 60
   std::string class_ends;

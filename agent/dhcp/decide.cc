@@ -60,7 +60,11 @@ struct Context {
   bool is_ack() const { return request.message_type() == MessageType::request; }
 };
 
-void add_names(std::vector<std::string_view>& names, const Choice& choice, std::uint16_t arch) {
+/// What is for HTTP boot alone comes first: it is the more exact word.
+void add_names(std::vector<std::string_view>& names, const Choice& choice, const Client& client,
+               std::uint16_t arch) {
+  for (const ArchLoader& loader : choice.loaders)
+    if (loader.arch != arch && means(loader.arch, client, arch)) names.push_back(loader.name);
   for (const ArchLoader& loader : choice.loaders)
     if (loader.arch == arch) names.push_back(loader.name);
 }
@@ -68,11 +72,11 @@ void add_names(std::vector<std::string_view>& names, const Choice& choice, std::
 /// What may start a machine of this architecture, the best first: what is said of it most exactly.
 std::vector<std::string_view> names_for(const Context& c, std::uint16_t arch) {
   std::vector<std::string_view> names;
-  add_names(names, c.wish.host, arch);
-  for (const Choice* rule : c.rules) add_names(names, *rule, arch);
+  add_names(names, c.wish.host, c.client, arch);
+  for (const Choice* rule : c.rules) add_names(names, *rule, c.client, arch);
   if (const Quirk* quirk = c.client.quirk; quirk != nullptr && quirk->who.arch == arch)
     names.insert(names.end(), quirk->loaders.begin(), quirk->loaders.end());
-  add_names(names, c.wish.site, arch);
+  add_names(names, c.wish.site, c.client, arch);
   for (const LoaderRow& row : c.policy.loaders)
     if (row.arch == arch) names.insert(names.end(), row.names.begin(), row.names.end());
   return names;

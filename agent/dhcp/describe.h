@@ -7,7 +7,8 @@
 
 namespace farboot::dhcp {
 
-/// The first architecture it lists, with its name: `1/pc98`; `99` has none; `none`.
+/// The architectures it lists, a few at most, with their names: `1/pc98,7/x64_uefi`; `99` has none;
+/// `none`.
 std::string arch_text(const Packet& request);
 
 /// Option 94, the network driver interface: `3.16`; `none`.

@@ -18,9 +18,10 @@ const std::vector<Bytes>& vmware() {
 const std::vector<Quirk>& known_quirks() {
   static const std::vector<Quirk> rows = {
       // The ROMs of Raspberry Pis say that they are BIOS machines. They want a text in a menu, and
-      // no file. A Pi with UEFI firmware (architecture 11) is a client as any other.
+      // no file. A Pi with UEFI firmware (architecture 11) is a client as any other. Nobody else
+      // says 0x29, so it counts wherever in the list it stands: beside 0, that one is the old lie.
       {.name = "pi_arch41",
-       .who = {.arch = 0x29},
+       .who = {.arch_listed = 0x29},
        .kind = ClientKind::raspberry_pi,
        .menu_text = "Raspberry Pi Boot"},
       // Pi 4 and 5, on whatever card: `RPi4`, board revision, the MAC's tail, serial number.

@@ -22,5 +22,12 @@ TEST(DhcpDescribe, SaysWhichIpxeItIs) {
   EXPECT_EQ(ipxe_text(golden_request("intel_rom_discover")), "none");
 }
 
+TEST(DhcpDescribe, NamesTheArchitecturesItLists) {
+  EXPECT_EQ(arch_text(golden_request("arch_list_discover")), "1/pc98,7/x64_uefi");
+  EXPECT_EQ(arch_text(golden_request("dhclient_discover")), "none");
+  EXPECT_EQ(arch_text(listing({99})), "99");
+  EXPECT_EQ(arch_text(listing({0, 0, 0, 0, 0})), "0/bios,0/bios,0/bios,0/bios,...");
+}
+
 }  // namespace
 }  // namespace farboot::dhcp

@@ -111,6 +111,19 @@ TEST(DhcpRules, ByArchitectureAndClass) {
       << "what the board means, not what it says";
 }
 
+TEST(DhcpRules, OfHttpBootAreForClientsThatBootSo) {
+  for (const char* rule : {"arch=x64_uefi_http loader=http.efi", "arch=16 loader=http.efi"}) {
+    const Policy policy = ruled({rule});
+    EXPECT_EQ(file_for("edk2_x64_http_discover", policy), "http://10.77.0.2/http.efi") << rule;
+    EXPECT_EQ(file_for("edk2_x64_discover", policy), "snponly.efi") << rule;
+  }
+  EXPECT_EQ(file_for("edk2_x64_http_discover", ruled({"arch=arm64_uefi_http loader=http.efi"})),
+            "http://10.77.0.2/snponly.efi")
+      << "another machine's";
+  EXPECT_EQ(file_for("edk2_x64_http_discover", ruled({"arch=x64_uefi loader=both.efi"})),
+            "http://10.77.0.2/both.efi");
+}
+
 TEST(DhcpRules, LeadSomeMachinesTheOtherWay) {
   const auto told_to = [](const Policy& policy) {
     return told(answer_to("edk2_x64_discover", policy));
@@ -148,6 +161,16 @@ TEST(DhcpWish, TheMoreExactWordCounts) {
   EXPECT_EQ(chosen(vmware, {"snponly.efi", "site.efi"}), "snponly.efi") << "its quirk";
   EXPECT_EQ(chosen("edk2_x64_discover", {"snponly.efi", "site.efi"}), "site.efi");
   EXPECT_EQ(chosen("edk2_x64_discover", {"snponly.efi"}), "snponly.efi") << "the table";
+}
+
+TEST(DhcpWish, OfHttpBootComesBeforeThatOfTheArchitecture) {
+  Policy policy;
+  policy.wish = [](const Mac&, const std::string&) {
+    return ClientWish{
+        .host = {.loaders = *parse_loaders("x64_uefi=pxe.efi x64_uefi_http=http.efi")}, .site = {}};
+  };
+  EXPECT_EQ(file_for("edk2_x64_http_discover", policy), "http://10.77.0.2/http.efi");
+  EXPECT_EQ(file_for("edk2_x64_discover", policy), "pxe.efi");
 }
 
 TEST(DhcpWish, TheStyleOfTheHostComesBeforeRulesAndTheSites) {

@@ -30,6 +30,20 @@ inline Packet golden_request(std::string_view name) {
   return packet ? std::move(*packet) : Packet{};
 }
 
+/// A sample that lists these architectures in option 93.
+inline Packet listing(const std::vector<std::uint16_t>& archs,
+                      std::string_view name = "arch_list_discover") {
+  Packet packet = golden_request(name);
+  Bytes value;
+  for (const std::uint16_t arch : archs) {
+    value.push_back(static_cast<std::uint8_t>(arch >> 8));
+    value.push_back(static_cast<std::uint8_t>(arch));
+  }
+  for (Option& option : packet.options)
+    if (option.code == code::kArchitecture) option.value = value;
+  return packet;
+}
+
 /// As in the lab: we are 10.77.0.2; port 4011 where the name of the packet says so.
 inline Arrival arrival_of(std::string_view name) {
   Arrival arrival;
