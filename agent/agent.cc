@@ -244,6 +244,7 @@ Task<void> Agent::Parts::flush_hosts() {
 std::vector<std::string> Agent::Parts::troubles() const {
   std::vector<std::string> all;
   if (!dhcp.trouble().empty()) all.push_back("PXE clients get no answer: " + dhcp.trouble());
+  for (std::string& sentence : dhcp.unheard()) all.push_back(std::move(sentence));
   for (std::string& sentence : dhcp.foreign()) all.push_back(std::move(sentence));
   if (!unasked.empty() && link.status().agent.empty())
     all.push_back("No new release is taken, and the one served was not asked for its signature: " +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -116,24 +117,42 @@ std::optional<ForeignServer> foreign_server(const Packet& packet, const Interfac
   return ForeignServer{.address = *address, .kind = *kind, .file = std::move(file)};
 }
 
-bool ForeignServers::note(const ForeignServer& server, SteadyTime now) {
+bool ForeignServers::note(const ForeignServer& server, Ipv4 sender, SteadyTime now) {
   std::erase_if(seen_, [now](const Seen& seen) { return now - seen.last > kForgotten; });
   for (Seen& seen : seen_) {
     if (seen.server.address != server.address || seen.server.kind != server.kind) continue;
-    seen = {server, now};
+    seen = {server, sender, seen.first, now};
     return false;
   }
-  if (seen_.size() >= kMax) return false;
-  seen_.push_back({server, now});
-  return true;
+  const Seen made{.server = server, .sender = sender, .first = now, .last = now};
+  const auto same_sender = [&](const Seen& seen) {
+    return seen.of_another() && seen.sender == sender;
+  };
+  const bool too_many =
+      made.of_another() && static_cast<std::size_t>(std::count_if(seen_.begin(), seen_.end(),
+                                                                  same_sender)) >= kMaxOfSender;
+  if (too_many || seen_.size() >= kMax) {
+    // The one that matters least: named once, longest ago.
+    auto least = seen_.end();
+    for (auto at = seen_.begin(); at != seen_.end(); ++at) {
+      if (too_many && !same_sender(*at)) continue;
+      if (least == seen_.end() ||
+          std::pair(at->again(), at->last) < std::pair(least->again(), least->last))
+        least = at;
+    }
+    seen_.erase(least);
+  }
+  seen_.push_back(made);
+  return !too_many;
 }
 
 std::vector<std::string> ForeignServers::troubles(SteadyTime now) const {
   std::vector<std::string> all;
-  for (const Seen& seen : seen_)
-    if (seen.server.kind != ForeignKind::agent && now - seen.last <= kForgotten &&
-        all.size() < kTold)
-      all.push_back(seen.server.advice());
+  for (const bool again : {true, false})
+    for (const Seen& seen : seen_)
+      if (seen.again() == again && seen.server.kind != ForeignKind::agent &&
+          now - seen.last <= kForgotten && all.size() < kTold)
+        all.push_back(seen.server.advice());
   return all;
 }
 

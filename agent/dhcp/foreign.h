@@ -34,22 +34,30 @@ struct ForeignServer {
 /// What a packet to a client tells of its sender. nullopt: nothing, or we sent it. Pure.
 std::optional<ForeignServer> foreign_server(const Packet& packet, const InterfaceTable& ours);
 
-/// Those heard of lately. A few: whoever floods invented ones hides others, and costs no memory.
+/// Those heard of lately. A few, and anybody may invent some: who is heard of again stays longer
+/// than who was named once, and one sender cannot name many.
 class ForeignServers {
  public:
-  static constexpr std::size_t kMax = 16;
-  static constexpr std::size_t kTold = 3;     ///< sentences for the operator at once
-  static constexpr Seconds kForgotten{3600};  ///< not heard of for so long
+  static constexpr std::size_t kMax = 64;
+  static constexpr std::size_t kMaxOfSender = 2;  ///< that it may name besides itself
+  static constexpr std::size_t kTold = 3;         ///< sentences for the operator at once
+  static constexpr Seconds kForgotten{3600};      ///< not heard of for so long
+  static constexpr Seconds kAgain{1};             ///< repeats within it may be of one packet
 
-  /// True if it is news.
-  bool note(const ForeignServer& server, SteadyTime now);
-  /// What the operator should see to; not another agent.
+  /// `sender`: where the packet came from, a relay perhaps. True if the server is worth a line in
+  /// the log: news, and not from a sender that names ever new ones.
+  bool note(const ForeignServer& server, Ipv4 sender, SteadyTime now);
+  /// What the operator should see to; not another agent. First who was heard of again.
   std::vector<std::string> troubles(SteadyTime now) const;
 
  private:
   struct Seen {
     ForeignServer server;
-    SteadyTime last;
+    Ipv4 sender;
+    SteadyTime first, last;
+
+    bool again() const { return last - first >= kAgain; }
+    bool of_another() const { return sender != server.address; }
   };
   std::vector<Seen> seen_;
 };

@@ -14,7 +14,11 @@ constexpr Ipv4 kBootServers = Ipv4::of(224, 0, 1, 2);  ///< PXE 2.1 §2.2.5: on 
 
 Result<void> Ports::open(PortNumbers wanted, Relays relays) {
   auto opened = open_all(wanted, relays);
-  if (!opened) listeners_.clear();
+  if (!opened) {
+    listeners_.clear();
+    relays_unheard_.reset();
+    servers_unseen_.reset();
+  }
   return opened;
 }
 
@@ -25,8 +29,9 @@ Result<void> Ports::open_all(PortNumbers wanted, Relays relays) {
   if (auto heard = listen_to_broadcasts(wanted.dhcp); !heard) return heard;
   const std::uint16_t port = port_of(Listens::broadcasts);
   if (auto heard = listen_to_relays(port, relays, alone); !heard) return heard;
-  // To see other servers is a help, no need: it takes a right we may not have.
-  static_cast<void>(listen_raw(wanted.client, Listens::clients));
+  // To see other servers is a help, no need.
+  auto servers = listen_raw(wanted.client, Listens::clients);
+  servers_unseen_ = servers ? std::nullopt : std::optional(servers.error());
   return listen({.address = {}, .port = wanted.pxe}, Listens::boot);
 }
 
@@ -58,14 +63,15 @@ Result<void> Ports::listen_to_broadcasts(std::uint16_t port) {
 }
 
 Result<void> Ports::listen_to_relays(std::uint16_t port, Relays relays, bool alone) {
+  relays_unheard_.reset();
   if (relays == Relays::off) return {};
   if (relays == Relays::by_itself && alone)
     return listen({.address = {}, .port = port, .reuse = true, .broadcast = true},
                   Listens::unicast);
-  auto copy = listen_raw(port, Listens::relayed);
   // Without the right to it we answer our own network at least.
-  if (!copy && relays == Relays::by_itself) return {};
-  return copy;
+  auto copy = listen_raw(port, Listens::relayed);
+  if (!copy && relays == Relays::copy) relays_unheard_ = copy.error();
+  return {};
 }
 
 void Ports::close() {

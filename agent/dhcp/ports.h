@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,10 @@ class Ports {
   bool is_open() const { return !listeners_.empty(); }
   /// 0: not open.
   std::uint16_t port_of(Listens what) const;
+  /// Of what is wanted and is not heard, why: listening below others takes a right (CAP_NET_RAW).
+  /// Set by open(), which does without.
+  const std::optional<Error>& relays_unheard() const { return relays_unheard_; }
+  const std::optional<Error>& servers_unseen() const { return servers_unseen_; }
   /// How relays are heard, for the log: `yes`, `copy` or `no`.
   std::string_view relays() const;
   /// Clients that look for boot servers may ask a group instead of everybody: heard there too.
@@ -63,6 +68,7 @@ class Ports {
 
   Loop& loop_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  std::optional<Error> relays_unheard_, servers_unseen_;
 };
 
 }  // namespace farboot::dhcp

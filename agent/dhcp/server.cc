@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -26,6 +27,9 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kPacketBytesMax = 2048;  ///< fits every frame a client may send
 constexpr int kPacketsPerTurn = 64;            ///< then others on the loop get theirs
+constexpr std::string_view kRelaysAdvice =
+    "Give the agent CAP_NET_RAW, as its systemd unit does, or set dhcp_relays to \"off\"";
+constexpr std::string_view kSeeingAdvice = "Give the agent CAP_NET_RAW, as its systemd unit does";
 
 }  // namespace
 
@@ -52,7 +56,7 @@ struct DhcpServer::Impl : std::enable_shared_from_this<DhcpServer::Impl> {
   void on_packet(const dhcp::Listener& listener, ByteView bytes, const UdpArrival& arrival);
   void answer(const dhcp::Listener& listener, const dhcp::Packet& request, const dhcp::Reply& reply,
               const Interface& interface, Ipv4 from);
-  void on_reply(ByteView bytes, const Interface& interface);
+  void on_reply(ByteView bytes, const UdpArrival& arrival, const Interface& interface);
   bool within_rate(const Mac& client);
 
   asio::io_context& loop;
@@ -95,6 +99,11 @@ Result<void> DhcpServer::Impl::bind_all() {
       "dhcp.listening", log::kv("mode", options.mode == DhcpMode::proxy ? "proxy" : "observe"),
       log::kv("port", ports.port_of(dhcp::Listens::broadcasts)),
       log::kv("pxe_port", ports.port_of(dhcp::Listens::boot)), log::kv("relays", ports.relays()));
+  if (const auto& why = ports.relays_unheard())
+    log::error("dhcp.relays_unheard", log::kv("error", why->what),
+               log::kv("advice", kRelaysAdvice));
+  if (const auto& why = ports.servers_unseen())
+    log::warn("dhcp.servers_unseen", log::kv("error", why->what), log::kv("advice", kSeeingAdvice));
   return {};
 }
 
@@ -181,7 +190,7 @@ void DhcpServer::Impl::on_packet(const dhcp::Listener& listener, ByteView bytes,
                                  const UdpArrival& arrival) {
   const Interface* interface = interfaces.find(arrival.interface);
   if (interface == nullptr || !chosen(*interface)) return;
-  if (listener.listens == dhcp::Listens::clients) return on_reply(bytes, *interface);
+  if (listener.listens == dhcp::Listens::clients) return on_reply(bytes, arrival, *interface);
   // The other socket has had this broadcast already.
   if (listener.listens == dhcp::Listens::unicast && arrival.destination == Ipv4::broadcast())
     return;
@@ -246,11 +255,12 @@ void DhcpServer::Impl::answer(const dhcp::Listener& listener, const dhcp::Packet
 }
 
 /// Of another server, to a client.
-void DhcpServer::Impl::on_reply(ByteView bytes, const Interface& interface) {
+void DhcpServer::Impl::on_reply(ByteView bytes, const UdpArrival& arrival,
+                                const Interface& interface) {
   const auto packet = dhcp::decode(bytes);
   if (!packet) return;
   const auto server = dhcp::foreign_server(*packet, interfaces);
-  if (server && foreign.note(*server, system_clock().steady()))
+  if (server && foreign.note(*server, arrival.source, system_clock().steady()))
     report.foreign(*server, interface.name);
 }
 
@@ -289,9 +299,21 @@ std::uint16_t DhcpServer::dhcp_port() const {
   return impl_->ports.port_of(dhcp::Listens::broadcasts);
 }
 std::uint16_t DhcpServer::pxe_port() const { return impl_->ports.port_of(dhcp::Listens::boot); }
-std::vector<std::string> DhcpServer::foreign() const {
+std::vector<std::string> DhcpServer::unheard() const {
+  std::vector<std::string> all;
+  if (const auto& why = impl_->ports.relays_unheard())
+    all.push_back(
+        fmt::format("Machines behind DHCP relays get no answer: {}. {}", why->what, kRelaysAdvice));
   // Who only watches may well have another server boot the machines.
-  if (impl_->options.mode != DhcpMode::proxy) return {};
+  if (const auto& why = impl_->ports.servers_unseen();
+      why && impl_->options.mode == DhcpMode::proxy)
+    all.push_back(
+        fmt::format("It is not seen if another server tells PXE clients what to boot: {}. {}",
+                    why->what, kSeeingAdvice));
+  return all;
+}
+std::vector<std::string> DhcpServer::foreign() const {
+  if (impl_->options.mode != DhcpMode::proxy) return {};  // as above
   return impl_->foreign.troubles(system_clock().steady());
 }
 const DhcpServer::Counters& DhcpServer::counters() const { return impl_->counters; }

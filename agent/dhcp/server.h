@@ -69,6 +69,8 @@ class DhcpServer {
   Ipv4 address() const;
   /// Why the ports are not open; empty: they are, or need not be.
   const std::string& trouble() const;
+  /// What is not heard though it should be, and what helps: a sentence each. The rest is served.
+  std::vector<std::string> unheard() const;
   /// What other servers of the network do to PXE clients, and what helps: a sentence each.
   std::vector<std::string> foreign() const;
   /// The ports bound: 0 in the options means any.

@@ -113,28 +113,63 @@ TEST(DhcpForeign, WhatIsOursOrNoAnswerIsNothing) {
   EXPECT_EQ(kind_of(packet), std::nullopt) << "nobody can be named";
 }
 
+ForeignServer proxy_at(Ipv4 address) {
+  return {.address = address, .kind = ForeignKind::proxy, .file = "a"};
+}
+
 TEST(DhcpForeignServers, SayOnceWhatIsNewAndForgetWhatIsGone) {
   ForeignServers servers;
   const SteadyTime start{Seconds(100)};
-  const ForeignServer proxy{.address = kRouter, .kind = ForeignKind::proxy, .file = "a"};
+  const ForeignServer proxy = proxy_at(kRouter);
   const ForeignServer agent{.address = kRouter, .kind = ForeignKind::agent, .file = "a"};
-  EXPECT_TRUE(servers.note(proxy, start));
-  EXPECT_FALSE(servers.note(proxy, start + Seconds(3000)));
-  EXPECT_TRUE(servers.note(agent, start + Seconds(3000)));
+  EXPECT_TRUE(servers.note(proxy, kRouter, start));
+  EXPECT_FALSE(servers.note(proxy, kRouter, start + Seconds(3000)));
+  EXPECT_TRUE(servers.note(agent, kRouter, start + Seconds(3000)));
   EXPECT_THAT(servers.troubles(start + Seconds(6600)), ElementsAre(proxy.advice()));
   EXPECT_THAT(servers.troubles(start + Seconds(6601)), IsEmpty());
-  EXPECT_TRUE(servers.note(proxy, start + Seconds(6601))) << "it is back";
+  EXPECT_TRUE(servers.note(proxy, kRouter, start + Seconds(6601))) << "it is back";
 }
 
-TEST(DhcpForeignServers, AreAFewAtMost) {
+TEST(DhcpForeignServers, OneSenderThatNamesManyHidesNobody) {
   ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  const Ipv4 forger = Ipv4::of(10, 77, 0, 66);
   std::size_t news = 0;
-  for (std::uint32_t i = 1; i < 100; ++i)
-    news += servers.note({.address = Ipv4{i}, .kind = ForeignKind::proxy, .file = {}}, SteadyTime())
-                ? 1
-                : 0;
-  EXPECT_EQ(news, ForeignServers::kMax);
-  EXPECT_EQ(servers.troubles(SteadyTime()).size(), ForeignServers::kTold);
+  for (std::uint32_t i = 1; i <= 1000; ++i)
+    news += servers.note(proxy_at(Ipv4{i}), forger, now) ? 1 : 0;
+  EXPECT_EQ(news, ForeignServers::kMaxOfSender) << "or the log's rate is used up by it";
+  EXPECT_EQ(servers.troubles(now).size(), ForeignServers::kMaxOfSender);
+  const Ipv4 other = Ipv4::of(10, 77, 0, 9);
+  EXPECT_TRUE(servers.note(proxy_at(other), other, now));
+  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(other).advice()));
+  // Under the name of the other server, too.
+  for (std::uint32_t i = 1; i <= 1000; ++i) servers.note(proxy_at(Ipv4{i}), other, now);
+  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(other).advice()));
+}
+
+TEST(DhcpForeignServers, WhoIsHeardOfAgainIsToldAmongForgedOnes) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  const Ipv4 real = Ipv4::of(10, 77, 0, 9);
+  for (std::uint32_t i = 1; i <= 2000; ++i) {
+    const Ipv4 forged{i};
+    servers.note(proxy_at(forged), forged, now);
+    if (i % 30 == 0) servers.note(proxy_at(real), real, now);
+    now += Milliseconds(100);
+  }
+  const auto told = servers.troubles(now);
+  ASSERT_EQ(told.size(), ForeignServers::kTold);
+  EXPECT_EQ(told.front(), proxy_at(real).advice());
+}
+
+TEST(DhcpForeignServers, ANewOneIsTakenThoughMostAreForged) {
+  ForeignServers servers;
+  const SteadyTime now{Seconds(100)};
+  for (std::uint32_t i = 1; i <= 2 * ForeignServers::kMax; ++i)
+    EXPECT_TRUE(servers.note(proxy_at(Ipv4{i}), Ipv4{i}, now));
+  EXPECT_TRUE(servers.note(proxy_at(kRouter), kRouter, now));
+  EXPECT_FALSE(servers.note(proxy_at(kRouter), kRouter, now)) << "it is known by now";
+  EXPECT_EQ(servers.troubles(now).size(), ForeignServers::kTold);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/agent/dhcp/served.h"
+#include "tests/support/logged.h"
+#include "tests/support/without_net_raw.h"
 
 namespace farboot {
 namespace {
@@ -85,6 +87,40 @@ TEST(DhcpServer, StopsWhileItCannotBind) {
   DhcpServerOptions options = on_loopback();
   options.pxe_port = holder.port();
   const Served served(options, {}, Served::Bound::later);  // its loop runs empty, or this hangs
+}
+
+/// What needs the right to listen below others is told once, and everything else is served.
+TEST(DhcpServer, ServesWhatItCanWithoutTheRightToListenBelow) {
+  DhcpServerOptions options = on_loopback();
+  options.relays = dhcp::Relays::copy;
+  testing::Logged log;
+  std::optional<Served> served;
+  {
+    const testing::WithoutNetRaw less;
+    served.emplace(options);
+  }
+  const std::string lines = log.take();
+  EXPECT_EQ(testing::Logged::count(lines, "dhcp.relays_unheard"), 1) << lines;
+  EXPECT_EQ(testing::Logged::count(lines, "dhcp.servers_unseen"), 1) << lines;
+  EXPECT_NE(lines.find("CAP_NET_RAW"), std::string::npos) << lines;
+  const auto said = served->thread().call([&] { return served->server().unheard(); });
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_NE(said[0].find("behind DHCP relays get no answer"), std::string::npos) << said[0];
+  EXPECT_NE(said[0].find("dhcp_relays"), std::string::npos) << said[0];
+  EXPECT_NE(said[1].find("not seen if another server"), std::string::npos) << said[1];
+  const UdpClient client;
+  client.send(golden_bytes("edk2_x64_4011_request"), Ipv4::of(127, 0, 0, 1),
+              served->server().pxe_port());
+  EXPECT_EQ(answer(client).file, "snponly.efi");
+}
+
+TEST(DhcpServer, AsksForNoRightThatItDoesNotNeed) {
+  DhcpServerOptions options = on_loopback();
+  options.mode = DhcpMode::observe;
+  options.relays = dhcp::Relays::off;
+  const testing::WithoutNetRaw less;
+  Served served(options);
+  EXPECT_TRUE(served.thread().call([&] { return served.server().unheard(); }).empty());
 }
 
 TEST(DhcpServer, OffBindsNothing) {
