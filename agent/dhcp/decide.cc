@@ -126,8 +126,8 @@ std::variant<Why, Answer> ipxe_answer(const Context& c) {
   auto loader = loader_for(c);
   if (const Why* why = std::get_if<Why>(&loader)) return *why;
   // VirtualBox's cut-down iPXE ignores next-server with a plain name: it wants a URL.
-  answer.boot_file =
-      "tftp://" + c.arrival.our_address.to_string() + "/" + std::get<Loader>(loader).name;
+  answer.boot_file = "tftp://" + c.arrival.our_address.to_string() + "/";
+  answer.boot_file.append(kFullIpxeFolder).append(std::get<Loader>(loader).name);
   return answer;
 }
 

@@ -25,6 +25,10 @@ class LoaderSet {
   virtual bool loader_exists(std::string_view name) const = 0;
 };
 
+/// Our offers to cut-down iPXEs name loaders in this folder, where they lie by TFTP too: beside it
+/// iPXE that asks for iPXE may get the script, which these cannot run.
+inline constexpr std::string_view kFullIpxeFolder = "full-ipxe/";
+
 enum class Port : std::uint8_t {
   dhcp,  ///< 67
   pxe,   ///< 4011

@@ -149,6 +149,10 @@ std::optional<std::string> SiteFiles::second_stage_for(std::string_view path, Ip
 }
 
 Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, TftpAsker asker) {
+  if (path.starts_with(dhcp::kFullIpxeFolder)) {
+    path.erase(0, dhcp::kFullIpxeFolder.size());
+    asker.ipxe = false;  // it is one, and wants the loader all the same
+  }
   // The name as it stands: in TFTP `%`, `?` and `#` are bytes like others.
   const auto route_of = [](const std::string& name) {
     return find_route(Target{.path = name, .directory = false, .query = {}});

@@ -45,7 +45,8 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
             FirstScript first_script, Fetched fetched = {}, SiteFilesSettings settings = {});
 
   /// Loaders of the active release at the root; `t/<manifest>/…`, `images/<name>/…`, `a/…`; the
-  /// first script as `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
+  /// same below dhcp::kFullIpxeFolder, where iPXE too gets what it asks for; the first script as
+  /// `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
   /// asks for that where it came from). Errors: not_found; unavailable while nothing is active.
   Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override;
 

@@ -141,7 +141,7 @@ TEST(DhcpDecide, NamesThePortIfItIsNot80) {
 TEST(DhcpDecide, AnIpxeThatCannotRunOurScriptGetsAFullOneFirst) {
   const auto [reply, packet] = told(answer_to("gpxe_discover"));
   EXPECT_EQ(reply.kind, ClientKind::ipxe_limited);
-  EXPECT_EQ(packet.file, "tftp://10.77.0.2/undionly.kpxe");
+  EXPECT_EQ(packet.file, "tftp://10.77.0.2/full-ipxe/undionly.kpxe");
 }
 
 TEST(DhcpDecide, HttpBootGetsAUrlInBothPlaces) {

@@ -55,8 +55,9 @@ const std::vector<QuirkCase> kEveryQuirk = {
     {"x64_as_ebc", "uefi_x64_as_ebc_discover", "uefi: ipxe.efi", "silent: no_loader"},
     {"vmware_uefi", "vmware_uefi_discover", "uefi: snponly.efi", "uefi: ipxe.efi"},
     {"hyperv_gen2", "hyperv_gen2_discover", "uefi: ipxe.efi", "uefi: ipxe.efi"},  // named only
-    {"virtualbox_rom", "virtualbox_ipxe_discover", "ipxe_limited: tftp://10.77.0.2/ipxe.pxe",
-     "ipxe_limited: tftp://10.77.0.2/undionly.kpxe"},
+    {"virtualbox_rom", "virtualbox_ipxe_discover",
+     "ipxe_limited: tftp://10.77.0.2/full-ipxe/ipxe.pxe",
+     "ipxe_limited: tftp://10.77.0.2/full-ipxe/undionly.kpxe"},
     {"flexboot", "flexboot_discover", "ipxe: http://10.77.0.2/boot.ipxe",
      "ipxe: http://10.77.0.2/boot.ipxe"},  // named only
     {"mac_bsdp", "mac_bsdp_inform", "silent: firmware", "silent: message_type"},

@@ -9,6 +9,7 @@
 
 #include "common/store/memory_state.h"
 #include "common/store/memory_store.h"
+#include "tests/agent/dhcp/samples.h"
 #include "tests/support/site_content.h"
 
 namespace farboot {
@@ -272,6 +273,20 @@ TEST_F(SiteFilesTest, GivesIpxeTheScriptInsteadOfItselfIfToldSo) {
   EXPECT_EQ(*fetch("undionly.kpxe"), "loader bytes") << "a ROM asks for the loader itself";
   EXPECT_EQ(*fetch("grubx64.efi", true), "grub");
   EXPECT_EQ(fetch("snponly.efi", true).error().code, Errc::not_found);
+}
+
+/// A cut-down iPXE that gets the script instead of what our offer named has nothing to run it with.
+TEST_F(SiteFilesTest, GivesACutDownIpxeTheLoaderThatOurOfferNames) {
+  activate(release_with_loader());
+  use({.script_for_ipxe = true});
+  const auto offer = dhcp::told(dhcp::answer_to("gpxe_discover", {}, *files_)).packet;
+  const std::string server = "tftp://10.77.0.2/";
+  ASSERT_TRUE(offer.file.starts_with(server)) << offer.file;
+  EXPECT_EQ(*fetch(offer.file.substr(server.size()), true), "loader bytes");
+  EXPECT_EQ(*fetch("undionly.kpxe", true), "chain http://10.0.0.2:8080") << "a DHCP server's word";
+  // An iPXE that came from there looks for its script beside itself.
+  EXPECT_EQ(*fetch("full-ipxe/autoexec.ipxe"), "chain http://10.0.0.2:8080");
+  EXPECT_EQ(fetch("full-ipxe/none").error().code, Errc::not_found);
 }
 
 TEST_F(SiteFilesTest, GivesTheSecondStageForAGarbledName) {
