@@ -1,6 +1,5 @@
 #include "agent/site/site_files.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "agent/catalog/blob_reader.h"
@@ -8,6 +7,7 @@
 #include "agent/http/routes.h"
 #include "agent/http/target.h"
 #include "agent/site/loader_names.h"
+#include "agent/tftp/memory_file.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
@@ -63,22 +63,6 @@ class CatalogTftpFile final : public TftpFile {
   std::shared_ptr<BlobReader> reader_;
 };
 
-class TextTftpFile final : public TftpFile {
- public:
-  explicit TextTftpFile(std::string text) : text_(std::move(text)) {}
-
-  std::uint64_t size_bytes() const override { return text_.size(); }
-
-  Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) override {
-    const std::string_view all = text_;
-    const std::size_t from = static_cast<std::size_t>(std::min<std::uint64_t>(offset, all.size()));
-    co_return to_bytes(all.substr(from, n));
-  }
-
- private:
-  std::string text_;
-};
-
 }  // namespace
 
 std::string server_url(Ipv4 address, std::uint16_t http_port) {
@@ -96,7 +80,8 @@ SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool
       settings_(std::move(settings)) {}
 
 std::unique_ptr<TftpFile> SiteFiles::first_script(Ipv4 server) const {
-  return std::make_unique<TextTftpFile>(first_script_(server_url(server, settings_.http_port)));
+  return std::make_unique<MemoryTftpFile>(
+      to_bytes(first_script_(server_url(server, settings_.http_port))));
 }
 
 std::unique_ptr<TftpFile> SiteFiles::file_for(CatalogFile file, Ipv4 client) const {
