@@ -7,6 +7,7 @@
 #include "agent/boot/arguments.h"
 #include "agent/boot/decide.h"
 #include "agent/boot/values.h"
+#include "agent/catalog/any_case.h"
 #include "common/template/template.h"
 
 namespace farboot {
@@ -26,15 +27,6 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c
 bool same_folded(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](char x, char y) { return lower(x) == lower(y); });
-}
-
-/// The file at `path`, in whatever case the disc has it; nullptr: there is none.
-const FileEntry* find_folded(const Manifest& tree, std::string_view path) {
-  if (const FileEntry* exact = tree.find(path)) return exact;
-  const auto found = std::find_if(tree.files.begin(), tree.files.end(), [&](const FileEntry& file) {
-    return same_folded(file.path, path);
-  });
-  return found == tree.files.end() ? nullptr : &*found;
 }
 
 /// WinPE's files by the names wimboot knows them by, and where discs have them; only boot.wim is a
@@ -95,7 +87,7 @@ class Planner {
       case FileSource::In::image: {
         const Image* image = release_.image(entry_.image);
         if (image == nullptr || tree_ == nullptr) break;
-        const FileEntry* file = find_folded(*tree_, source.path);
+        const FileEntry* file = find_in_any_case(*tree_, source.path).file;
         if (file == nullptr)
           return wrong(fmt::format("its image has no {}", printable(source.path)));
         return below(image->manifest, file->path);
@@ -122,7 +114,7 @@ class Planner {
       if (has_own(file.name)) continue;
       const FileEntry* found = nullptr;
       for (const std::string_view path : file.paths)
-        if (found == nullptr) found = find_folded(*tree_, path);
+        if (found == nullptr) found = find_in_any_case(*tree_, path).file;
       if (found != nullptr)
         plan_.extras.push_back({below(image->manifest, found->path), std::string(file.name)});
       else if (file.name == "boot.wim")

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/catalog/any_case.h"
 #include "agent/catalog/blob_reader.h"
 #include "agent/http/find_file.h"
 #include "agent/http/routes.h"
@@ -91,25 +92,15 @@ std::unique_ptr<TftpFile> SiteFiles::file_for(CatalogFile file, Ipv4 client) con
   return std::make_unique<CatalogTftpFile>(store_, disk_, std::move(file), std::move(fetched));
 }
 
-/// The names of a tree are sorted once, on the disk pool: a tree may have millions.
-Task<CatalogFile> SiteFiles::find_in_any_case(Route route) {
+CatalogFile SiteFiles::find_spelt_otherwise(const Route& route) const {
   const auto active = catalog_.active();
   const auto digest = active ? tree_of(*active, route) : std::nullopt;
-  if (!digest) co_return CatalogFile{};
+  if (!digest) return {};
   const auto tree = active->trees.find(*digest);
-  if (tree == active->trees.end()) co_return CatalogFile{};
-  auto known = folded_.find(*digest);
-  if (known == folded_.end()) {
-    auto job = [manifest = tree->second] { return std::make_unique<FoldedPaths>(*manifest); };
-    const auto made = co_await on_disk(disk_, std::move(job));
-    // Of releases that are over nothing is kept.
-    std::erase_if(folded_,
-                  [&active](const auto& one) { return !active->trees.contains(one.first); });
-    known = folded_.try_emplace(*digest, std::move(*made)).first;
-  }
-  const FileEntry* entry = known->second.find(*tree->second, route.path);
-  if (entry == nullptr) co_return CatalogFile{};
-  co_return CatalogFile{tree->second, entry, *digest, active->release.created};
+  if (tree == active->trees.end()) return {};
+  const FileEntry* entry = find_in_any_case(*tree->second, route.path).file;
+  if (entry == nullptr) return {};
+  return {tree->second, entry, *digest, active->release.created};
 }
 
 bool SiteFiles::wants_script(std::string_view path, const TftpAsker& asker, bool exists) {
@@ -145,7 +136,7 @@ Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, TftpAs
   const Route route = route_of(path);
   CatalogFile file = find_file(catalog_, route);
   if (wants_script(path, asker, file.entry != nullptr)) co_return first_script(asker.server);
-  if (file.entry == nullptr && settings_.ignore_case) file = co_await find_in_any_case(route);
+  if (file.entry == nullptr && settings_.ignore_case) file = find_spelt_otherwise(route);
   if (file.entry == nullptr && route.kind == RouteKind::loader)
     if (const auto stage = second_stage_for(path, asker.client))
       file = find_file(catalog_, route_of(*stage));

@@ -3,14 +3,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/catalog/catalog.h"
-#include "agent/catalog/folded_paths.h"
 #include "agent/dhcp/decide.h"
 #include "agent/http/routes.h"
 #include "agent/loop.h"
@@ -53,7 +51,7 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   bool loader_exists(std::string_view name) const override;
 
  private:
-  Task<CatalogFile> find_in_any_case(Route route);
+  CatalogFile find_spelt_otherwise(const Route& route) const;
   std::optional<std::string> second_stage_for(std::string_view path, Ipv4 client);
   bool wants_script(std::string_view path, const TftpAsker& asker, bool exists);
   std::unique_ptr<TftpFile> first_script(Ipv4 server) const;
@@ -65,7 +63,6 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   FirstScript first_script_;
   Fetched fetched_;
   SiteFilesSettings settings_;
-  std::map<Digest, FoldedPaths> folded_;  ///< of trees of the active release
   LogLimit scripts_ = LogLimit::of_a_rack();
   LogLimit garbled_;
 };
