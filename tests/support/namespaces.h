@@ -7,10 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -51,6 +53,19 @@ class Namespaces {
     enter_server();
     return run(fmt::format("ip link add {} type veth peer name {} netns /proc/{}/fd/{}", server_end,
                            client_end, ::getpid(), client_.get()));
+  }
+
+  /// Of the namespace the thread is in: an end with its addresses, `10.77.0.2/24`, one at least.
+  /// What comes by it is heard even if the routing table leads elsewhere.
+  static bool bring_up(const std::string& end, const std::vector<std::string>& addresses) {
+    for (const std::string& address : addresses)
+      if (!run(fmt::format("ip addr add {} brd + dev {}", address, end))) return false;
+    const auto listens = [](const std::string& name) {
+      return run(fmt::format("sysctl -qw net.ipv4.conf.{}.rp_filter=0", name));
+    };
+    std::string name = end;
+    std::replace(name.begin(), name.end(), '.', '/');  // sysctl's word for a dot
+    return listens("all") && listens(name) && run(fmt::format("ip link set {} up", end));
   }
 
   void enter_server() const { enter(server_); }

@@ -9,25 +9,6 @@ namespace {
 using dhcp::MessageType;
 using dhcp::Packet;
 
-/// What a relay on the client's side sends to the server.
-Bytes relayed_request(std::uint32_t xid = 7) {
-  Packet request = dhcp::golden_request("relayed_uefi_x64_discover");
-  request.giaddr = kClient;
-  request.xid = xid;
-  return *dhcp::encode(request, 1472);
-}
-
-/// A DHCP server that keeps its port to itself, as Kea does.
-UniqueFd without_sharing(Ipv4 address) {
-  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in own{};
-  own.sin_family = AF_INET;
-  own.sin_port = htons(67);
-  own.sin_addr.s_addr = htonl(address.value);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return {};
-  return fd;
-}
-
 TEST_F(DhcpServerOnAWire, LeavesTheRenewalsOfADhcpServerOnTheSameMachineAlone) {
   // As a DHCP server does it: every address, shared. Unicast goes to the last one bound.
   const UdpClient neighbour({}, 67);

@@ -14,15 +14,7 @@ class DhcpServerOnTwoWires : public DhcpServerOnAWire {
   /// The second card and the address of its other end.
   void add(const std::string& server_address, const std::string& client_address) {
     ASSERT_TRUE(net_.add_wire("server1", "client1"));
-    ASSERT_TRUE(Namespaces::run(
-        "for f in all server0 server1; do sysctl -qw net.ipv4.conf.$f.rp_filter=0; done; "
-        "ip addr add " +
-        server_address + " dev server1 && ip link set server1 up"));
-    in_client(
-        "for f in all client0 client1; do sysctl -qw net.ipv4.conf.$f.rp_filter=0; done; "
-        "ip addr add " +
-        client_address + " dev client1 && ip link set client1 up");
-    ASSERT_TRUE(net_.carries("server1", "client1"));
+    bring_up("1", {server_address}, {client_address});
   }
 };
 
@@ -67,24 +59,13 @@ TEST_F(DhcpServerOnTwoWires, SameSubnetOnTwoNics) {
 TEST_F(DhcpServerOnTwoWires, AnswersAVlanOnce) {
   if (!Namespaces::run("ip link add link server0 name server0.7 type vlan id 7"))
     GTEST_SKIP() << "no VLANs in this kernel";
-  ASSERT_TRUE(
-      Namespaces::run("ip addr add 10.67.0.2/24 dev server0.7 && ip link set server0.7 up"));
-  in_client(
-      "ip link add link client0 name client0.7 type vlan id 7 && "
-      "ip addr add 10.67.0.86/24 dev client0.7 && ip link set client0.7 up");
-  ASSERT_TRUE(net_.carries("server0.7", "client0.7"));
+  in_client("ip link add link client0 name client0.7 type vlan id 7");
+  bring_up("0.7", {"10.67.0.2/24"}, {"10.67.0.86/24"});
   for (const bool below : {false, true}) {
     SCOPED_TRACE(below);
     // With the port kept by another server we listen below it, where VLANs have parents.
-    std::optional<UniqueFd> neighbour;
-    if (below) {
-      neighbour.emplace(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-      sockaddr_in every{};
-      every.sin_family = AF_INET;
-      every.sin_port = htons(67);
-      ASSERT_EQ(::bind(neighbour->get(), reinterpret_cast<const sockaddr*>(&every), sizeof every),
-                0);
-    }
+    const UniqueFd neighbour = below ? without_sharing({}) : UniqueFd();
+    ASSERT_EQ(static_cast<bool>(neighbour), below);
     serve();
     const UdpClient client = this->client(68, "client0.7");
     client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);

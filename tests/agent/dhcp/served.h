@@ -68,20 +68,40 @@ inline dhcp::Packet answer(const UdpClient& client) {
   return packet ? std::move(*packet) : dhcp::Packet{};
 }
 
+/// A DHCP server that keeps its port to itself, as Kea does; none if the port is not free.
+inline UniqueFd without_sharing(Ipv4 address) {
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_port = htons(67);
+  own.sin_addr.s_addr = htonl(address.value);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return {};
+  return fd;
+}
+
+/// What a relay on the client's side sends to the server.
+inline Bytes relayed_request(std::uint32_t xid = 7) {
+  dhcp::Packet request = dhcp::golden_request("relayed_uefi_x64_discover");
+  request.giaddr = kClient;
+  request.xid = xid;
+  return *dhcp::encode(request, 1472);
+}
+
 /// Real broadcasts between two namespaces. Sockets stay where they were made.
 class DhcpServerOnAWire : public testing::Test {
  protected:
   void SetUp() override {
     if (const std::string why = net_.create(); !why.empty()) GTEST_SKIP() << why;
-    ASSERT_TRUE(
-        Namespaces::run("ip addr add 10.77.0.2/24 dev server0 && "
-                        "ip addr add 10.88.0.2/24 dev server0 && "
-                        "ip link set server0 up"));
+    in_client("ip link set lo up");
+    bring_up("0", {"10.77.0.2/24", "10.88.0.2/24"}, {"10.77.0.86/24", "10.88.0.86/24"});
+  }
+  /// Both ends of a wire: server<name>, client<name>.
+  void bring_up(const std::string& name, const std::vector<std::string>& server_addresses,
+                const std::vector<std::string>& client_addresses) {
+    EXPECT_TRUE(Namespaces::bring_up("server" + name, server_addresses));
     net_.enter_client();
-    ASSERT_TRUE(
-        Namespaces::run("ip link set lo up && ip addr add 10.77.0.86/24 dev client0 && "
-                        "ip addr add 10.88.0.86/24 dev client0 && ip link set client0 up"));
-    ASSERT_TRUE(net_.carries());
+    EXPECT_TRUE(Namespaces::bring_up("client" + name, client_addresses));
+    ASSERT_TRUE(net_.carries("server" + name, "client" + name));
     net_.enter_server();
   }
   /// The loop's thread lives in the server's namespace.

@@ -52,10 +52,7 @@ TEST_F(DhcpServerOnAWire, AnswersEveryKindOfClient) {
 TEST_F(DhcpServerOnAWire, AnswersRelaysAtTheirServerPortByUnicast) {
   serve();
   const UdpClient relay = client(67);
-  Packet request = dhcp::golden_request("relayed_uefi_x64_discover");
-  request.giaddr = kClient;
-  const auto bytes = dhcp::encode(request, 1472);
-  relay.send(*bytes, kSecond, 67);
+  relay.send(relayed_request(), kSecond, 67);
   const auto message = relay.receive();
   ASSERT_TRUE(message);
   EXPECT_EQ(message->from, kSecond);  // the address it wrote to
@@ -108,9 +105,8 @@ TEST_F(DhcpServerOnAWire, FollowsAddressesAsTheyChange) {
 }
 
 TEST_F(DhcpServerOnAWire, StaysOffInterfacesItWasNotGiven) {
-  ASSERT_TRUE(
-      Namespaces::run("ip link add other0 type bridge && ip addr add 10.66.0.1/24 dev other0 "
-                      "&& ip link set other0 up"));
+  ASSERT_TRUE(Namespaces::run("ip link add other0 type bridge"));
+  ASSERT_TRUE(Namespaces::bring_up("other0", {"10.66.0.1/24"}));
   DhcpServerOptions options;
   options.interfaces = {"other0"};
   serve(options);
@@ -145,6 +141,22 @@ TEST_F(DhcpServerOnAWire, AnswersBroadcastDiscoveryAtTheAddressItCameFrom) {
   EXPECT_EQ(message->from_port, 67);
   EXPECT_EQ(dhcp::decode(message->bytes)->message_type(), MessageType::ack);
   EXPECT_EQ(served_->counters().acks, 1U);
+}
+
+/// Somebody far away, in whose name it asks: he gets nothing, though we know a way to him.
+TEST_F(DhcpServerOnAWire, KeepsTheAnswerToDiscoveryOnTheNetwork) {
+  const Ipv4 victim = Ipv4::of(10, 99, 0, 9);
+  ASSERT_TRUE(Namespaces::run("ip route add 10.99.0.9 via 10.77.0.86"));
+  in_client("ip addr add 10.99.0.9/32 dev client0");
+  serve();
+  const UdpClient broadcasts = client();
+  net_.enter_client();
+  const UdpClient forger(victim, 68, "client0");
+  net_.enter_server();
+  forger.send(golden_bytes("plain_rom_broadcast_discovery_request"), Ipv4::broadcast(), 67);
+  EXPECT_EQ(answer(broadcasts).message_type(), MessageType::ack);
+  EXPECT_EQ(served_->counters().acks, 1U);
+  EXPECT_FALSE(forger.waiting());
 }
 
 TEST_F(DhcpServerOnAWire, HearsMulticastDiscovery) {

@@ -1,6 +1,8 @@
 // Files whose bytes take their time: the line must not wait for the disk at every piece.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include <boost/asio/this_coro.hpp>
 
 #include "agent/tftp/send_file.h"
@@ -50,6 +52,7 @@ class SlowFile final : public TftpFile {
     --reading_;
     co_return bytes;
   }
+  int reading() const { return reading_; }
   std::vector<std::size_t> sent_meanwhile;  ///< for each piece
 
  private:
@@ -92,6 +95,43 @@ TEST_P(TftpReadAhead, WaitsForTheReadThatIsUnderWay) {
     EXPECT_EQ(sent.error().code, Errc::cancelled);
     EXPECT_EQ(file.sent_meanwhile.size(), 2U) << "the second was begun";
   }
+}
+
+/// As a library may, in the middle of a transfer.
+class ThrowingPeer final : public TftpPeer {
+ public:
+  ThrowingPeer(TftpPeer& inner, const LossyPeer& line) : inner_(inner), line_(line) {}
+  void send(std::span<const TftpPacket> packets) override { inner_.send(packets); }
+  Task<TftpArrival> receive(SteadyTime deadline) override {
+    if (line_.sent().size() >= kPieceBlocks * 3 / 4) throw std::runtime_error("out of something");
+    co_return co_await inner_.receive(deadline);
+  }
+  SteadyTime now() const override { return inner_.now(); }
+
+ private:
+  TftpPeer& inner_;
+  const LossyPeer& line_;
+};
+
+TEST_P(TftpReadAhead, WaitsForTheReadThatIsUnderWayWhenSomethingThrows) {
+  LossyPeer line({}, {.block_bytes = kBlockBytes, .window_blocks = GetParam()});
+  TurningPeer turning(line);
+  ThrowingPeer peer(turning, line);
+  SlowFile file(6 * kPieceBlocks * kBlockBytes, line);
+  bool thrown = false;
+  const auto body = [&]() -> Task<bool> {
+    try {
+      static_cast<void>(co_await send_file(peer, file, terms_of(GetParam())));
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    // What was read ahead is done with: nothing of it may use the file from here on.
+    EXPECT_EQ(file.reading(), 0);
+    co_return true;
+  };
+  EXPECT_TRUE(run_task(body()));
+  EXPECT_TRUE(thrown);
+  EXPECT_EQ(file.sent_meanwhile.size(), 2U) << "the second was begun";
 }
 
 /// Loss makes the session go back into the piece before.

@@ -1,5 +1,11 @@
 // On interfaces of its own: which way an answer goes.
 #include <gtest/gtest.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <cstring>
+#include <stop_token>
+#include <thread>
 
 #include "tests/agent/tftp/served.h"
 #include "tests/support/namespaces.h"
@@ -17,17 +23,12 @@ class TftpOnAWire : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (const std::string why = lan_.create(); !why.empty()) GTEST_SKIP() << why;
+    ASSERT_TRUE(lan_.add_wire("server1", "client1"));
+    bring_up({{"server0", "10.77.0.2/24"}, {"server1", "10.77.0.3/24"}});
     lan_.enter_client();
-    const UniqueFd clients(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    lan_.enter_server();
-    run(fmt::format("ip link add server1 type veth peer name client1 netns /proc/{}/fd/{}",
-                    ::getpid(), clients.get()));
-    bring_up({{"server0", "10.77.0.2"}, {"server1", "10.77.0.3"}});
-    lan_.enter_client();
-    bring_up({{"client0", "10.77.0.86"}, {"client1", "10.77.0.87"}});
+    bring_up({{"client0", "10.77.0.86/24"}, {"client1", "10.77.0.87/24"}});
     ASSERT_TRUE(lan_.carries());
-    ASSERT_TRUE(
-        eventually([] { return Namespaces::run("ip -o link show server1 | grep -q 'state UP'"); }));
+    ASSERT_TRUE(lan_.carries("server1", "client1"));
     TftpServerOptions options;
     options.single_port = GetParam();
     served_.emplace(options);
@@ -38,14 +39,8 @@ class TftpOnAWire : public testing::TestWithParam<bool> {
     lan_.enter_server();  // where other tests find a loopback
   }
 
-  static void run(const std::string& command) { EXPECT_TRUE(Namespaces::run(command)) << command; }
   static void bring_up(const std::vector<std::pair<std::string, std::string>>& ends) {
-    for (const auto& [name, address] : ends) {
-      run(fmt::format("ip addr add {}/24 brd + dev {}", address, name));
-      run(fmt::format("ip link set {} up", name));
-    }
-    // A packet of the second wire's is heard though the first wire leads to its sender.
-    run("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+    for (const auto& [name, address] : ends) EXPECT_TRUE(Namespaces::bring_up(name, {address}));
   }
 
   Namespaces lan_;
@@ -81,6 +76,33 @@ TEST_P(TftpOnAWire, AnswersABroadcastRequestFromItsOwnAddress) {
     acknowledge(client, *data, 1);
   }
   EXPECT_TRUE(eventually([this] { return served_->counters().sent == 2; }));
+}
+
+/// The table of interfaces is made anew between two looks at it, as often as that can happen.
+TEST_P(TftpOnAWire, ServesWhileInterfacesChange) {
+  lan_.enter_server();
+  std::jthread changes([](const std::stop_token& done) {
+    const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::strcpy(request.ifr_name, "server1");
+    for (int turn = 0; !done.stop_requested(); ++turn) {
+      request.ifr_mtu = turn % 2 == 0 ? 1400 : 1500;
+      EXPECT_EQ(::ioctl(any.get(), SIOCSIFMTU, &request), 0);
+    }
+  });
+  lan_.enter_client();
+  for (int i = 0; i < 300; ++i) {
+    const UdpClient client(kSecondClient, 0, "client1");
+    client.send(read_request("boot/x.efi", {{"blksize", "65464"}}), kSecondServer, served_->port());
+    const auto message = client.receive();
+    ASSERT_TRUE(message);
+    const auto oack = tftp::decode_oack(message->bytes);
+    ASSERT_TRUE(oack);
+    const std::string& granted = oack->options.front().value;
+    EXPECT_TRUE(granted == "1468" || granted == "1368") << granted;
+    client.send(tftp::encode_error(tftp::ErrorCode::undefined, "enough"), message->from,
+                message->from_port);
+  }
 }
 
 }  // namespace
