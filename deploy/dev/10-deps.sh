@@ -19,7 +19,7 @@ deps_e2e="tftp-hpa atftp aria2 wget dnf qemu-system-arm qemu-efi-aarch64 u-boot-
 deps_read="dracut-core dracut-network debian-installer-12-netboot-amd64 debian-installer-12-netboot-arm64 shim-signed
   grub-efi-amd64-signed"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
-deps_bench="nginx-light tftpd-hpa" # and atftpd, see deps_atftpd
+deps_bench="nginx-light tftpd-hpa" # and atftpd and perfdhcp, see below
 
 # deps_missing PACKAGE...: those not installed
 deps_missing() {
@@ -74,6 +74,13 @@ deps_atftpd() {
   [ ! -x build/peers/usr/sbin/atftpd ] || return 0
   deps_unpack build/peers atftpd ||
     echo "dev deps: atftpd did not come, tftp_bench.sh goes without; ./dev bench tftp tries again" >&2
+}
+
+# perfdhcp, with the libraries of Kea that its server has too.
+deps_perfdhcp() {
+  [ ! -x build/peers/usr/sbin/perfdhcp ] || return 0
+  deps_dhcp_servers
+  deps_unpack build/peers kea-admin || echo "dev deps: perfdhcp did not come; ./dev bench dhcp tries again" >&2
 }
 
 # deps_unpack FOLDER PACKAGE...

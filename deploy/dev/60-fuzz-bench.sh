@@ -44,6 +44,7 @@ do_bench() {
     done
   fi
   [[ " ${names[*]} " != *" tftp "* ]] || deps_atftpd
+  [[ " ${names[*]} " != *" dhcp "* ]] || deps_perfdhcp
   for name in "${names[@]}"; do
     "tests/bench/${name}_bench.sh" build/release-tests/bin || status=1
   done

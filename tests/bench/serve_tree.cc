@@ -138,6 +138,7 @@ Result<void> keep_release(Store& store, const fs::path& folder) {
   image.manifest = *digest;
   image.facts.family = "other";
   release.images.push_back(std::move(image));
+  release.loaders = *digest;
   const SigningKey key = SigningKey::generate();
   return Catalog(*store.chunks, *store.state)
       .commit_active(key.sign(DocumentKind::release, encode_release(release)));

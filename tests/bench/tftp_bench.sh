@@ -66,6 +66,7 @@ start() {
   pids+=($!)
   names+=("$name") ports+=("$port") owners+=($!) files+=("$file")
 }
+# Transfers that a cell broke off stay with the peers for a while: their limits leave room for those.
 servers() {
   names=() ports=() owners=() files=()
   start ours 6901 big "$bin/tftp_serve" 6901 "$work/root"
@@ -76,10 +77,10 @@ servers() {
     start hpa 6902 big in.tftpd -L -a 10.9.0.1:6902 -u root -s "$work/root"
   fi
   if command -v "$atftpd" >/dev/null; then
-    start atftpd 6903 big "$atftpd" --daemon --no-fork --port 6903 --user root --group root --maxthread 200 "$work/root"
+    start atftpd 6903 big "$atftpd" --daemon --no-fork --port 6903 --user root --group root --maxthread 2000 "$work/root"
   fi
   if command -v dnsmasq >/dev/null; then
-    start dnsmasq 69 big dnsmasq -k -p0 --enable-tftp --tftp-root="$work/root" -i nem0 --bind-interfaces -u root --pid-file= \
+    start dnsmasq 69 big dnsmasq -k -p0 --enable-tftp --tftp-max=2000 --tftp-root="$work/root" -i nem0 --bind-interfaces -u root --pid-file= \
       --log-facility="$work/dnsmasq.log"
   fi
   for _ in $(seq 100); do  # until each answers, at most 10 s
