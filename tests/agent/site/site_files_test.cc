@@ -282,7 +282,9 @@ TEST_F(SiteFilesTest, GivesACutDownIpxeTheLoaderThatOurOfferNames) {
   const auto offer = dhcp::told(dhcp::answer_to("gpxe_discover", {}, *files_)).packet;
   const std::string server = "tftp://10.77.0.2/";
   ASSERT_TRUE(offer.file.starts_with(server)) << offer.file;
-  EXPECT_EQ(*fetch(offer.file.substr(server.size()), true), "loader bytes");
+  const auto loader = fetch(offer.file.substr(server.size()), true);
+  ASSERT_TRUE(loader) << loader.error().what;
+  EXPECT_EQ(*loader, "loader bytes");
   EXPECT_EQ(*fetch("undionly.kpxe", true), "chain http://10.0.0.2:8080") << "a DHCP server's word";
   // An iPXE that came from there looks for its script beside itself.
   EXPECT_EQ(*fetch("full-ipxe/autoexec.ipxe"), "chain http://10.0.0.2:8080");
