@@ -20,6 +20,7 @@
 #include "tests/support/site_content.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/udp_client.h"
+#include "tests/support/without_net_raw.h"
 
 namespace farboot {
 namespace {
@@ -153,6 +154,22 @@ TEST_F(AgentTest, ServesWhileAnotherKeepsItsDhcpPorts) {
   EXPECT_THAT(said["troubles"].dump(), HasSubstr(std::to_string(holder.port())));
   EXPECT_EQ(said["status"], "degraded");
   EXPECT_THAT(client.get("/").body, HasSubstr(std::to_string(holder.port())));
+}
+
+TEST_F(AgentTest, SaysWhatItCannotHear) {
+  config_.dhcp_mode = DhcpMode::proxy;
+  config_.dhcp_port = 0;
+  config_.pxe_port = 0;
+  config_.interfaces = {"lo"};
+  config_.dhcp_relays = dhcp::Relays::copy;
+  {
+    const testing::WithoutNetRaw less;
+    start();
+  }
+  RawClient client(agent_->http_port());
+  const std::string troubles = health(client)["troubles"].dump();
+  EXPECT_THAT(troubles, HasSubstr("Machines behind DHCP relays get no answer"));
+  EXPECT_THAT(troubles, HasSubstr("not seen if another server"));
 }
 
 TEST_F(AgentTest, OffersTheLoaderTheFleetWantsForAHost) {
