@@ -63,7 +63,7 @@ TEST(Release, ComesBackWithFilesAndMenusInMenus) {
 TEST(Release, GivesOlderReadersAFlatMenu) {
   const std::string text(as_text(encode_release(sample_release_with_menus())));
   EXPECT_THAT(text, HasSubstr("\"entries\":[\"centos7\",\"- Tools\",\"memtest\",\"-\",\"shell\","
-                              "\"-\",\"winpe\",\"- Disk\",\"local\"]"));
+                              "\"- deep\",\"winpe\",\"- Disk\",\"local\"]"));
   std::string older = text;
   older.replace(older.find("\"items\":"), 8, "\"jtems\":");
   auto flat = decode_release(as_bytes(older));
