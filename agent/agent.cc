@@ -129,7 +129,13 @@ struct Agent::Parts {
       catalog,
       *content,
       disk,
-      [this](std::string_view url) { return boot.first_script(url); },
+      {.first = [this](std::string_view url) { return boot.first_script(url); },
+       .grub_first = [this](std::string_view url) { return boot.grub_first(url); },
+       .grub =
+           [this](GrubAsk asked, std::string client, std::string server) {
+             return boot.grub_script(std::move(asked), std::move(client), std::move(server),
+                                     GrubRoot::tftp);
+           }},
       [this](std::string_view client, const CatalogFile& file) { boot.on_fetched(client, file); },
       files_settings(config)};
   SiteLink link{{.content = *content,

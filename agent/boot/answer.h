@@ -46,7 +46,9 @@ struct LocalAnswer {
 struct WaitAnswer {
   std::string why;
   bool patient = false;  ///< as long as it takes; else it gives up for its disk after a minute
-  std::string entry;     ///< asks for this one again; empty: as at the start
+  /// Asks for this one again, as it was asked for (with kAgain, if a person said yes); empty: as at
+  /// the start.
+  std::string entry;
 };
 
 struct ShellAnswer {};

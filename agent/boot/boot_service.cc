@@ -22,6 +22,11 @@ std::string BootService::first_script(std::string_view server) const {
   return farboot::first_script(server, local_boot({}, snapshot ? &snapshot->release : nullptr));
 }
 
+std::string BootService::grub_first(std::string_view server) const {
+  const auto snapshot = catalog_.active();
+  return grub_first_script(server, local_boot({}, snapshot ? &snapshot->release : nullptr));
+}
+
 LocalBoot BootService::local_boot(const Variables& host, const Release* release) const {
   const Variables fleet = release == nullptr ? Variables() : release->variables;
   const SiteFacts site = hosts_.site();
@@ -65,6 +70,20 @@ Task<Result<std::string>> BootService::entry_script(MachineFacts facts, std::str
       co_await answer_entry(std::move(facts), std::move(entry), std::move(server), asking);
   if (!answered) co_return answered.error();
   co_return render_ipxe(answered->frame, answered->answer);
+}
+
+Task<Result<std::string>> BootService::grub_script(GrubAsk asked, std::string client,
+                                                   std::string server, GrubRoot root,
+                                                   Asking asking) {
+  asked.facts.client = std::move(client);
+  if (asked.entry.empty()) {
+    const Answered told = co_await answer(std::move(asked.facts), std::move(server), asking);
+    co_return render_grub(told.frame, told.answer, root);
+  }
+  const auto told = co_await answer_entry(std::move(asked.facts), std::move(asked.entry),
+                                          std::move(server), asking);
+  if (!told) co_return told.error();
+  co_return render_grub(told->frame, told->answer, root);
 }
 
 Task<BootService::Answered> BootService::answer(MachineFacts facts, std::string server,
@@ -184,8 +203,8 @@ Task<Result<BootService::Answered>> BootService::answer_entry(MachineFacts facts
                      view.attempt->release == snapshot->digest;
   const auto whose = view.known ? HostBook::Whose::named : HostBook::Whose::stranger;
   if (!decision.repeats && !hosts_.has_room(whose))
-    co_return Answered{
-        here, WaitAnswer{"as many installs are under way as this site runs at once", true, name}};
+    co_return Answered{here, WaitAnswer{"as many installs are under way as this site runs at once",
+                                        true, confirmed ? name + std::string(kAgain) : name}};
   co_return co_await start(std::move(visit), std::move(name), std::move(decision));
 }
 

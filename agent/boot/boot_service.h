@@ -10,6 +10,7 @@
 #include "agent/boot/answer.h"
 #include "agent/boot/decide.h"
 #include "agent/boot/machine.h"
+#include "agent/boot/render_grub.h"
 #include "agent/catalog/catalog.h"
 #include "agent/host/host_book.h"
 #include "agent/loop.h"
@@ -70,6 +71,16 @@ class BootService {
   /// is there. Errors: not_found, unavailable.
   Task<Result<std::string>> entry_script(MachineFacts facts, std::string entry, std::string server,
                                          Asking asking = Asking::get);
+
+  /// What GRUB reads first: it learns the machine's facts and asks for grub_script() with them. The
+  /// same for every machine of the site.
+  std::string grub_first(std::string_view server) const;
+
+  /// GET or TFTP of a path that parse_grub_path() takes: boot_script() and entry_script() for GRUB.
+  /// `client`: address, without port. `root`: its files come the way it asked. Errors: not_found,
+  /// unavailable.
+  Task<Result<std::string>> grub_script(GrubAsk asked, std::string client, std::string server,
+                                        GrubRoot root, Asking asking = Asking::get);
 
   /// GET /ks/<token>. Behind it may stand the name of a file of Ubuntu's seed (`/user-data`: the
   /// kickstart; `/meta-data`, `/vendor-data`: empty but valid). Errors: not_found (unknown, ended

@@ -296,6 +296,17 @@ std::string render_grub(const ScriptFrame& frame, const BootAnswer& answer, Grub
   return std::visit(Grub(frame, root), answer);
 }
 
+bool is_grub_config(std::string_view path) {
+  constexpr std::string_view kName = "grub.cfg";
+  if (!path.ends_with(kName)) return false;
+  path.remove_suffix(kName.size());
+  if (path.empty()) return true;
+  if (path.back() != '/') return false;
+  path.remove_suffix(1);
+  const std::string_view folder = path.substr(path.rfind('/') + 1);
+  return !folder.ends_with("-efi") && !folder.ends_with("-pc");
+}
+
 std::optional<GrubAsk> parse_grub_path(std::string_view path) {
   constexpr std::string_view kSuffix = ".grub";
   constexpr std::string_view kFolder = "boot/";

@@ -3,12 +3,12 @@
 // the network have built in: echo, sleep, test, true, source, linux, chain, search, smbios,
 // minicmd.
 //
-// No route serves them yet. Paths on this server that the scripts expect, by HTTP and by TFTP
-// alike. MAC as in GRUB's net_default_mac (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints
-// it, or `none`, MACHINE as `<grub_cpu>-<grub_platform>` (`x86_64-efi`, `i386-pc`):
+// Paths on this server, by HTTP and by TFTP alike. MAC as in GRUB's net_default_mac
+// (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints it, or `none`, MACHINE as
+// `<grub_cpu>-<grub_platform>` (`x86_64-efi`, `i386-pc`):
 //
-//   wherever that GRUB looks for its configuration      grub_first_script(), the same for every
-//     (Debian's: /grub/grub.cfg)                        machine
+//   is_grub_config(): Debian's asks for                 grub_first_script(), the same for every
+//     /grub/grub.cfg                                    machine
 //   /boot/MAC/UUID/MACHINE.grub                         BootService::answer()
 //   /boot/MAC/UUID/MACHINE/ENTRY.grub                   BootService::answer_entry(); ENTRY may end
 //                                                       in `~again`
@@ -38,6 +38,10 @@ enum class GrubRoot : std::uint8_t {
 
 /// `server`: base URL. `local`: if nobody answers.
 std::string grub_first_script(std::string_view server, const LocalBoot& local);
+
+/// True for `grub.cfg` in any folder but GRUB's own of one platform (`grub/x86_64-efi/`): Debian's
+/// tests for that one, and for others beside it, before it takes the plain one.
+bool is_grub_config(std::string_view path);
 
 std::string render_grub(const ScriptFrame& frame, const BootAnswer& answer, GrubRoot root);
 

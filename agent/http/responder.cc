@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "agent/boot/render_grub.h"
 #include "agent/http/find_file.h"
 #include "agent/http/status_page.h"
 #include "common/base/log.h"
@@ -70,8 +71,8 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
     return error_response(
         target.error().code == Errc::exhausted ? 414 : http_status(target.error().code));
   }
-  if (wants_first_script(asked.route)) {
-    asked.route = Route{.kind = RouteKind::first_script, .tree = {}, .name = {}, .path = {}};
+  if (const auto script = script_for(asked.route)) {
+    asked.route = Route{.kind = *script, .tree = {}, .name = {}, .path = {}};
     return std::nullopt;
   }
   switch (kind) {
@@ -85,6 +86,8 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
     case RouteKind::metrics:
     case RouteKind::first_script:
     case RouteKind::machine_script:
+    case RouteKind::grub_first:
+    case RouteKind::grub_script:
     case RouteKind::kickstart:
     case RouteKind::event: break;
   }
@@ -92,11 +95,11 @@ std::optional<Response> Responder::at_once(const Request& request, Asked& asked)
   return std::nullopt;
 }
 
-/// iPXE >= 2.0 asks for autoexec.ipxe where it came from itself. Unless the operator brought one,
-/// it gets the first script.
-bool Responder::wants_first_script(const Route& route) const {
-  return route.kind == RouteKind::loader && route.path == "autoexec.ipxe" &&
-         find_file(services_.catalog, route).entry == nullptr;
+/// What loaders ask for by themselves gets a script of ours, unless the operator brought one.
+std::optional<RouteKind> Responder::script_for(const Route& route) const {
+  const auto script = script_instead(route);
+  if (!script || find_file(services_.catalog, route).entry != nullptr) return std::nullopt;
+  return script;
 }
 
 Response Responder::file(const Request& request, const Route& route) const {
@@ -112,6 +115,8 @@ Task<Response> Responder::rendered(const Request& request, const Peer& peer, Ask
       co_return rendered_response(services_.site.boot_first(peer.server));
     case RouteKind::machine_script:
       co_return co_await machine_script(request, peer, std::move(asked));
+    case RouteKind::grub_first: co_return rendered_response(services_.site.grub_first(peer.server));
+    case RouteKind::grub_script: co_return co_await grub_script(request, peer, std::move(asked));
     case RouteKind::kickstart: co_return co_await kickstart(request, peer, std::move(asked));
     case RouteKind::event: co_return co_await event(request, peer, std::move(asked));
     default: co_return page(asked.route.kind);
@@ -166,17 +171,33 @@ Task<Response> Responder::machine_script(const Request& request, const Peer& pee
   } else {
     script = co_await services_.site.entry_script(std::move(ask), entry);
   }
+  co_return told(std::move(script), peer, asked.route.name, entry);
+}
+
+Task<Response> Responder::grub_script(const Request& request, const Peer& peer, Asked asked) const {
+  GrubRequest ask;
+  ask.path = asked.route.path;
+  ask.client = peer.client;
+  ask.server = peer.server;
+  ask.head = request.method == Method::head;
+  auto script = co_await services_.site.grub_script(std::move(ask));
+  const auto grub = parse_grub_path(asked.route.path);
+  co_return told(std::move(script), peer, asked.route.name, grub ? grub->entry : std::string());
+}
+
+Response Responder::told(Result<std::string> script, const Peer& peer, std::string_view mac,
+                         std::string_view entry) const {
   if (!script) {
     if (const auto left_out = services_.lines.script_failed.take(services_.clock.steady()))
-      log::warn("http.script_failed", log::kv("client", peer.client),
-                log::kv("mac", asked.route.name), log::kv("entry", printable(entry)),
-                log::kv("error", script.error().what), log::kv("left_out", *left_out));
-    co_return failure_response(script.error());
+      log::warn("http.script_failed", log::kv("client", peer.client), log::kv("mac", mac),
+                log::kv("entry", printable(entry)), log::kv("error", script.error().what),
+                log::kv("left_out", *left_out));
+    return failure_response(script.error());
   }
   if (const auto left_out = services_.lines.script.take(services_.clock.steady()))
-    log::info("http.script", log::kv("client", peer.client), log::kv("mac", asked.route.name),
+    log::info("http.script", log::kv("client", peer.client), log::kv("mac", mac),
               log::kv("entry", printable(entry)), log::kv("left_out", *left_out));
-  co_return rendered_response(std::move(*script));
+  return rendered_response(std::move(*script));
 }
 
 Task<Response> Responder::kickstart(const Request& request, const Peer& peer, Asked asked) const {

@@ -33,10 +33,13 @@ class Responder {
   Task<Response> rendered(const Request& request, const Peer& peer, Asked asked) const;
 
  private:
-  bool wants_first_script(const Route& route) const;
+  std::optional<RouteKind> script_for(const Route& route) const;
   Response file(const Request& request, const Route& route) const;
   Response page(RouteKind kind) const;
   Task<Response> machine_script(const Request& request, const Peer& peer, Asked asked) const;
+  Task<Response> grub_script(const Request& request, const Peer& peer, Asked asked) const;
+  Response told(Result<std::string> script, const Peer& peer, std::string_view mac,
+                std::string_view entry) const;
   Task<Response> kickstart(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> event(const Request& request, const Peer& peer, Asked asked) const;
 

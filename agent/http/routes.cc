@@ -5,6 +5,7 @@
 #include <cctype>
 #include <utility>
 
+#include "agent/boot/render_grub.h"
 #include "common/content/desired_state.h"
 
 namespace farboot {
@@ -46,9 +47,15 @@ Route below(RouteKind kind, std::string_view path) {
   return route;
 }
 
-/// `<mac>.ipxe`. Everything else below boot/ is the loaders' own: GRUB and bootmgr live there.
-Route machine_route(std::string_view file) {
+/// `<mac>.ipxe`, or what GRUB asks for. Everything else below boot/ is the loaders' own: GRUB and
+/// bootmgr live there.
+Route machine_route(std::string_view path, std::string_view file) {
   constexpr std::string_view kSuffix = ".ipxe";
+  if (const auto grub = parse_grub_path(path)) {
+    Route route = named(RouteKind::grub_script, grub->facts.mac);
+    route.path = path;
+    return route;
+  }
   if (!file.ends_with(kSuffix)) return {};
   auto mac = normalise_mac(file.substr(0, file.size() - kSuffix.size()));
   if (!mac) return {};
@@ -86,6 +93,8 @@ std::string_view to_string(RouteKind kind) {
     case RouteKind::status_page: return "status_page";
     case RouteKind::first_script: return "first_script";
     case RouteKind::machine_script: return "machine_script";
+    case RouteKind::grub_first: return "grub_first";
+    case RouteKind::grub_script: return "grub_script";
     case RouteKind::tree: return "tree";
     case RouteKind::image: return "image";
     case RouteKind::kickstart: return "kickstart";
@@ -105,7 +114,8 @@ Route find_route(const Target& target) {
   const std::string_view first = take_component(rest);
   if (first == "boot.ipxe" && rest.empty()) return {RouteKind::first_script, {}, {}, {}};
   if (first == "boot") {
-    if (Route machine = machine_route(rest); machine.kind != RouteKind::none) return machine;
+    if (Route machine = machine_route(target.path, rest); machine.kind != RouteKind::none)
+      return machine;
   }
   if (first == "t") return tree_route(rest);
   if (first == "images") return image_route(rest);
@@ -113,6 +123,13 @@ Route find_route(const Target& target) {
   if (first == "a") return below(RouteKind::asset, rest);
   if (first == "v1") return v1_route(rest);
   return below(RouteKind::loader, target.path);
+}
+
+std::optional<RouteKind> script_instead(const Route& missing) {
+  if (missing.kind != RouteKind::loader) return std::nullopt;
+  if (missing.path == "autoexec.ipxe") return RouteKind::first_script;
+  if (is_grub_config(missing.path)) return RouteKind::grub_first;
+  return std::nullopt;
 }
 
 std::string_view allowed_methods(RouteKind kind) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ enum class RouteKind : std::uint8_t {
   status_page,     ///< /
   first_script,    ///< /boot.ipxe
   machine_script,  ///< /boot/<mac>.ipxe: `name` is the normalised MAC
+  grub_first,      ///< …/grub.cfg, unless the loaders have it: script_instead()
+  grub_script,     ///< /boot/<mac>/…/….grub: parse_grub_path() takes `path`, `name` is the MAC
   tree,            ///< /t/<manifest hex>/<path>
   image,           ///< /images/<name>/<path>
   kickstart,       ///< /ks/<token>, or /ks/<token>/<file of cloud-init's seed>: `name`
@@ -39,6 +42,10 @@ struct Route {
 };
 
 Route find_route(const Target& target);
+
+/// What is there in place of a file that the loaders do not have: `autoexec.ipxe` is the first
+/// script, `grub.cfg` that of GRUB. nullopt: nothing.
+std::optional<RouteKind> script_instead(const Route& missing);
 
 /// Value of `Allow` for a route.
 std::string_view allowed_methods(RouteKind kind);

@@ -30,6 +30,14 @@ struct ScriptRequest {
   bool head = false;  ///< HEAD: the same answer, but nothing begins or ends by it
 };
 
+/// What GRUB asks for below /boot/.
+struct GrubRequest {
+  std::string path;    ///< parse_grub_path() takes it
+  std::string client;  ///< address, without port
+  std::string server;  ///< as in ScriptRequest
+  bool head = false;
+};
+
 struct KickstartRequest {
   std::string token;  ///< behind it may stand a file of cloud-init's seed: `<token>/user-data`
   std::string client;
@@ -80,6 +88,10 @@ class SiteHandlers {
   virtual Task<std::string> boot_script(ScriptRequest request) = 0;
   /// The same with `entry=NAME`. Errors: not_found, unavailable.
   virtual Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) = 0;
+  /// GET …/grub.cfg.
+  virtual std::string grub_first(std::string_view server) const = 0;
+  /// GET /boot/<mac>/…/….grub. Errors: not_found, unavailable.
+  virtual Task<Result<std::string>> grub_script(GrubRequest request) = 0;
   /// GET /ks/<token>, /ks/<token>/user-data. Errors: not_found, denied, unavailable.
   virtual Task<Result<std::string>> kickstart(KickstartRequest request) = 0;
   /// GET or POST /v1/event/<token>. Errors: not_found.

@@ -55,6 +55,16 @@ Task<Result<std::string>> HttpSite::entry_script(ScriptRequest request, std::str
                                         asking);
 }
 
+std::string HttpSite::grub_first(std::string_view server) const { return boot_.grub_first(server); }
+
+Task<Result<std::string>> HttpSite::grub_script(GrubRequest request) {
+  auto asked = parse_grub_path(request.path);
+  if (!asked) co_return fail(Errc::not_found, "{}: no machine asks so", printable(request.path));
+  co_return co_await boot_.grub_script(std::move(*asked), std::move(request.client),
+                                       std::move(request.server), GrubRoot::http,
+                                       request.head ? Asking::head : Asking::get);
+}
+
 Task<Result<std::string>> HttpSite::kickstart(KickstartRequest request) {
   KickstartAsk ask;
   ask.token = std::move(request.token);

@@ -34,6 +34,8 @@ class HttpSite final : public SiteHandlers {
   std::string boot_first(std::string_view server) const override;
   Task<std::string> boot_script(ScriptRequest request) override;
   Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) override;
+  std::string grub_first(std::string_view server) const override;
+  Task<Result<std::string>> grub_script(GrubRequest request) override;
   Task<Result<std::string>> kickstart(KickstartRequest request) override;
   Task<Result<void>> event(EventRequest request) override;
   void fetched(std::string_view client, const CatalogFile& file) override;

@@ -72,17 +72,25 @@ std::string server_url(Ipv4 address, std::uint16_t http_port) {
 }
 
 SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool& disk,
-                     FirstScript first_script, Fetched fetched, SiteFilesSettings settings)
+                     Scripts scripts, Fetched fetched, SiteFilesSettings settings)
     : catalog_(catalog),
       store_(store),
       disk_(disk),
-      first_script_(std::move(first_script)),
+      scripts_(std::move(scripts)),
       fetched_(std::move(fetched)),
       settings_(std::move(settings)) {}
 
-std::unique_ptr<TftpFile> SiteFiles::first_script(Ipv4 server) const {
-  return std::make_unique<MemoryTftpFile>(
-      to_bytes(first_script_(server_url(server, settings_.http_port))));
+Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::script(RouteKind kind, std::string path,
+                                                          TftpAsker asker) {
+  const std::string url = server_url(asker.server, settings_.http_port);
+  Result<std::string> text{std::string()};
+  if (kind != RouteKind::grub_script) {
+    text = kind == RouteKind::grub_first ? scripts_.grub_first(url) : scripts_.first(url);
+  } else if (auto asked = parse_grub_path(path)) {
+    text = co_await scripts_.grub(std::move(*asked), asker.client.to_string(), url);
+  }
+  if (!text) co_return text.error();
+  co_return std::make_unique<MemoryTftpFile>(to_bytes(*text));
 }
 
 std::unique_ptr<TftpFile> SiteFiles::file_for(CatalogFile file, Ipv4 client) const {
@@ -103,13 +111,16 @@ CatalogFile SiteFiles::find_spelt_otherwise(const Route& route) const {
   return {tree->second, entry, *digest, active->release.created};
 }
 
-bool SiteFiles::wants_script(std::string_view path, const TftpAsker& asker, bool exists) {
-  if (!exists) return path == "boot.ipxe" || path == "autoexec.ipxe";
-  if (!settings_.script_for_ipxe || !asker.ipxe || !is_ipxe_loader(path)) return false;
-  if (const auto left_out = scripts_.take(system_clock().steady()))
+std::optional<RouteKind> SiteFiles::script_for(const Route& route, std::string_view path,
+                                               const TftpAsker& asker, bool exists) {
+  if (route.kind == RouteKind::first_script || route.kind == RouteKind::grub_script)
+    return route.kind;
+  if (!exists) return script_instead(route);
+  if (!settings_.script_for_ipxe || !asker.ipxe || !is_ipxe_loader(path)) return std::nullopt;
+  if (const auto left_out = for_ipxe_.take(system_clock().steady()))
     log::info("tftp.script_for_ipxe", log::kv("client", asker.client.to_string()),
               log::kv("path", printable(path)), log::kv("left_out", *left_out));
-  return true;
+  return RouteKind::first_script;
 }
 
 std::optional<std::string> SiteFiles::second_stage_for(std::string_view path, Ipv4 client) {
@@ -135,7 +146,8 @@ Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, TftpAs
   };
   const Route route = route_of(path);
   CatalogFile file = find_file(catalog_, route);
-  if (wants_script(path, asker, file.entry != nullptr)) co_return first_script(asker.server);
+  if (const auto kind = script_for(route, path, asker, file.entry != nullptr))
+    co_return co_await script(*kind, std::move(path), asker);
   if (file.entry == nullptr && settings_.ignore_case) file = find_spelt_otherwise(route);
   if (file.entry == nullptr && route.kind == RouteKind::loader)
     if (const auto stage = second_stage_for(path, asker.client))

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/boot/render_grub.h"
 #include "agent/catalog/catalog.h"
 #include "agent/dhcp/decide.h"
 #include "agent/http/routes.h"
@@ -33,19 +34,26 @@ struct SiteFilesSettings {
 /// Everything on the loop.
 class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
  public:
-  /// The script of /boot.ipxe for a client that reached us at this base URL.
-  using FirstScript = std::function<std::string(std::string_view server)>;
+  /// What is told in scripts to a client that reached us at this base URL.
+  struct Scripts {
+    std::function<std::string(std::string_view server)> first;       ///< /boot.ipxe
+    std::function<std::string(std::string_view server)> grub_first;  ///< …/grub.cfg
+    std::function<Task<Result<std::string>>(GrubAsk asked, std::string client, std::string server)>
+        grub;
+  };
   /// A file went out to `client` completely. May be empty.
   using Fetched = std::function<void(std::string_view client, const CatalogFile& file)>;
 
   /// Borrows catalog, store and disk.
-  SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool& disk,
-            FirstScript first_script, Fetched fetched = {}, SiteFilesSettings settings = {});
+  SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool& disk, Scripts scripts,
+            Fetched fetched = {}, SiteFilesSettings settings = {});
 
   /// Loaders of the active release at the root; `t/<manifest>/…`, `images/<name>/…`, `a/…`; the
   /// same below dhcp::kFullIpxeFolder, where iPXE too gets what it asks for; the first script as
   /// `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
-  /// asks for that where it came from). Errors: not_found; unavailable while nothing is active.
+  /// asks for that where it came from); likewise GRUB's, and what that asks for below `boot/`: by
+  /// TFTP as by HTTP GET, it begins an install. Errors: not_found; unavailable while nothing is
+  /// active.
   Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override;
 
   bool loader_exists(std::string_view name) const override;
@@ -53,17 +61,18 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
  private:
   CatalogFile find_spelt_otherwise(const Route& route) const;
   std::optional<std::string> second_stage_for(std::string_view path, Ipv4 client);
-  bool wants_script(std::string_view path, const TftpAsker& asker, bool exists);
-  std::unique_ptr<TftpFile> first_script(Ipv4 server) const;
+  std::optional<RouteKind> script_for(const Route& route, std::string_view path,
+                                      const TftpAsker& asker, bool exists);
+  Task<Result<std::unique_ptr<TftpFile>>> script(RouteKind kind, std::string path, TftpAsker asker);
   std::unique_ptr<TftpFile> file_for(CatalogFile file, Ipv4 client) const;
 
   const Catalog& catalog_;
   const ContentStore& store_;
   DiskPool& disk_;
-  FirstScript first_script_;
+  Scripts scripts_;
   Fetched fetched_;
   SiteFilesSettings settings_;
-  LogLimit scripts_ = LogLimit::of_a_rack();
+  LogLimit for_ipxe_ = LogLimit::of_a_rack();
   LogLimit garbled_;
 };
 

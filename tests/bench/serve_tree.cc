@@ -42,6 +42,10 @@ class FilesOnly final : public SiteHandlers {
   Task<Result<std::string>> entry_script(ScriptRequest, std::string) override {
     co_return fail(Errc::not_found, "no entries");
   }
+  std::string grub_first(std::string_view) const override { return {}; }
+  Task<Result<std::string>> grub_script(GrubRequest) override {
+    co_return fail(Errc::not_found, "no machines");
+  }
   Task<Result<std::string>> kickstart(KickstartRequest) override {
     co_return fail(Errc::not_found, "no kickstarts");
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/boot/render_grub.h"
 #include "agent/http/conditional.h"
 #include "agent/http/request.h"
 #include "agent/http/response.h"
@@ -17,6 +18,20 @@ namespace {
 
 constexpr RequestLimits kLimits{.head_bytes_max = 4096, .body_bytes_max = 1024};
 
+/// By TFTP the same names come as they stand.
+void check_grub_path(std::string_view path) {
+  const auto asked = parse_grub_path(path);
+  if (!asked) return;
+  FARBOOT_CHECK(asked->facts.mac.size() == 17 && asked->entry.find('/') == std::string::npos);
+  FARBOOT_CHECK(!is_grub_config(path));
+  const MachineFacts facts = cleaned(asked->facts);
+  FARBOOT_CHECK(facts.uuid.empty() || facts.uuid.size() == 36);
+  const ScriptFrame frame{"http://10.4.0.2", facts, {}};
+  const std::string script =
+      render_grub(frame, WaitAnswer{"x", true, asked->entry}, GrubRoot::tftp);
+  FARBOOT_CHECK(script.ends_with("fi\n"));
+}
+
 void check_target(std::string_view text) {
   auto target = parse_target(text);
   if (!target) return;
@@ -28,7 +43,12 @@ void check_target(std::string_view text) {
   FARBOOT_CHECK(target->path.empty() || walled.find("/./") == std::string::npos);
   for (const char c : path) FARBOOT_CHECK(static_cast<unsigned char>(c) >= 0x20);
   const Route route = find_route(*target);
-  if (route.kind == RouteKind::machine_script) FARBOOT_CHECK(route.name.size() == 17);
+  if (route.kind == RouteKind::machine_script || route.kind == RouteKind::grub_script)
+    FARBOOT_CHECK(route.name.size() == 17);
+  const bool grub = !target->directory && parse_grub_path(target->path);
+  FARBOOT_CHECK((route.kind == RouteKind::grub_script) == grub);
+  if (const auto instead = script_instead(route))
+    FARBOOT_CHECK(route.kind == RouteKind::loader && *instead != RouteKind::loader);
   FARBOOT_CHECK(parse_query(target->query, PlusSign::blank).size() <= kQueryPairsMax);
 }
 
@@ -58,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const std::size_t step = bytes[0] == 0 ? size : bytes[0];
   std::string_view rest(reinterpret_cast<const char*>(bytes) + 1, size - 1);
   check_target(rest);
+  check_grub_path(rest);
   static_cast<void>(parse_http_date(rest));
 
   std::string input;

@@ -74,6 +74,21 @@ class AgentTftpTest : public ::testing::Test {
     client.send(tftp::encode_ack(1), data.from, data.from_port);
   }
 
+  /// A text of one block.
+  std::string fetch_text(const std::string& path) {
+    const UdpClient client;
+    const UdpMessage granted = ask(client, path, {{"blksize", "8192"}});
+    if (const auto error = tftp::decode_error(granted.bytes))
+      return fmt::format("error {}", static_cast<int>(error->code));
+    client.send(tftp::encode_ack(0), granted.from, granted.from_port);
+    const auto message = client.receive();
+    if (!message) return "nothing";
+    const auto data = tftp::decode_data(message->bytes);
+    if (!data) return "no data";
+    client.send(tftp::encode_ack(1), message->from, message->from_port);
+    return std::string(as_text(data->payload));
+  }
+
   TempFolder folder_;
   AgentConfig config_;
   std::unique_ptr<Agent> agent_;
@@ -142,6 +157,34 @@ TEST_F(AgentTftpTest, WhatGoesByTftpIsProgressOfTheInstall) {
     page = http.get("/").body;
     return page.find("<td>packages") != std::string::npos;
   })) << page;
+}
+
+/// A GRUB without HTTP: its scripts, kernel and initrd by TFTP alone, and that counts.
+TEST_F(AgentTftpTest, GrubInstallsByTftp) {
+  prepare([](testing::SiteBench& site, ContentStore&) {
+    site.activate(1);
+    ASSERT_TRUE(site.run(site.book->apply(testing::lyon({testing::web1()}))));
+  });
+  config_.tftp_block_bytes_max = 8192;
+  start();
+  EXPECT_EQ(fetch_text("grub/x86_64-efi/grub.cfg"), "error 1");
+  const std::string first = fetch_text("/grub/grub.cfg");
+  EXPECT_NE(first.find("'(tftp,127.0.0.1)'"), std::string::npos) << first;
+  const std::string script = fetch_text("/boot/52:54:00:00:00:01/none/x86_64-efi.grub");
+  std::smatch kernel, initrd;
+  ASSERT_TRUE(std::regex_search(script, kernel, std::regex("linux [^']+'/(t/[^']+)'"))) << script;
+  ASSERT_TRUE(std::regex_search(script, initrd, std::regex("initrd [^']+'/(t/[^']+)'"))) << script;
+  fetch_empty(kernel[1].str());
+  fetch_empty(initrd[1].str());
+  // No kickstart was asked for: only a machine that has the initrd is believed to install.
+  fetch_empty(kernel[1].str().substr(0, 2 + 64 + 1) + "Packages/p000.rpm");
+  RawClient http(agent_->http_port());
+  std::string page;
+  EXPECT_TRUE(eventually([&] {
+    page = http.get("/").body;
+    return page.find("<td>packages") != std::string::npos;
+  })) << page;
+  EXPECT_EQ(fetch_text("/boot/52:54:00:00:00:01/none/x86_64-efi/nobody.grub"), "error 1");
 }
 
 /// A switch names undionly.kpxe to all: iPXE, which it is already, would load itself for ever.

@@ -47,6 +47,13 @@ class EchoingSite final : public SiteHandlers {
     if (entry == "absent") co_return fail(Errc::not_found, "entry: absent");
     co_return "#!ipxe\n# entry " + entry + ' ' + request.mac + '\n';
   }
+  std::string grub_first(std::string_view server) const override {
+    return "# grub " + std::string(server) + '\n';
+  }
+  Task<Result<std::string>> grub_script(GrubRequest r) override {
+    if (r.path.ends_with("/absent.grub")) co_return fail(Errc::not_found, "entry: absent");
+    co_return "# " + r.path + '|' + r.client + '|' + r.server + (r.head ? "|head\n" : "|get\n");
+  }
   Task<Result<std::string>> kickstart(KickstartRequest request) override {
     if (request.token == "expired") co_return fail(Errc::not_found, "token: expired");
     if (request.token == "other") co_return fail(Errc::denied, "token: of another machine");

@@ -87,6 +87,33 @@ TEST_F(Rendered, EntryScriptIsFoundOrNot) {
   EXPECT_EQ(client_->get("/boot/not-a-mac.ipxe").status, 404);
 }
 
+TEST_F(Rendered, GrubFindsItsScriptsUnlessTheOperatorBroughtOne) {
+  const Answer first = client_->get("/grub/grub.cfg");
+  EXPECT_EQ(first.body, "# grub " + server_ + "\n");
+  EXPECT_EQ(first.header("Cache-Control"), "no-store");
+  for (const char* path : {"/grub/x86_64-efi/grub.cfg", "/grub/x86_64-efi/command.lst",
+                           "/grub/grub.cfg-01-52-54-00-aa-bb-cc", "/grub/grub.cfg-amd64"})
+    EXPECT_EQ(client_->get(path).status, 404) << path;
+  Release release;
+  release.number = 8;
+  release.loaders = keep_tree(live_.store(), {{"grub/grub.cfg", to_bytes("menuentry x {}\n")}});
+  live_.activate(release);
+  EXPECT_EQ(client_->get("/grub/grub.cfg").body, "menuentry x {}\n");
+  EXPECT_EQ(client_->get("/shim/grub.cfg").body, "# grub " + server_ + "\n");
+}
+
+TEST_F(Rendered, GrubScriptIsFoundOrNot) {
+  const std::string path = "/boot/52:54:00:AA:BB:CC/none/x86_64-efi/centos7~again.grub";
+  const std::string text = "# " + path.substr(1) + "|127.0.0.1|" + server_;
+  EXPECT_EQ(client_->get(path).body, text + "|get\n");
+  const Answer head = client_->head(path);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.header("Content-Length"), std::to_string(text.size() + 6));
+  EXPECT_EQ(client_->get("/boot/525400aabbcc/none/x86_64-efi/absent.grub").status, 404);
+  EXPECT_EQ(client_->get("/boot/nobody/none/x86_64-efi.grub").status, 404);
+  EXPECT_EQ(post(path, "a=b").status, 405);
+}
+
 TEST_F(Rendered, FactsAreBounded) {
   const Answer answer = client_->get("/boot/525400aabbcc.ipxe?uuid=" + std::string(5000, 'x'));
   EXPECT_EQ(answer.status, 200);

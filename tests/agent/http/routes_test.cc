@@ -22,6 +22,24 @@ std::string shown(std::string_view target) {
   return text;
 }
 
+/// What signed GRUBs look for in Debian 12 and 13, Fedora and openSUSE. What they test for before
+/// the one they mean has to be missing.
+TEST(Routes, HaveAScriptInPlaceOfWhatLoadersAskForThemselves) {
+  const auto instead = [](const char* target) { return script_instead(routed(target)); };
+  EXPECT_EQ(instead("/autoexec.ipxe"), RouteKind::first_script);
+  EXPECT_EQ(instead("/efi/autoexec.ipxe"), std::nullopt);
+  for (const char* path :
+       {"/grub/grub.cfg", "//grub/grub.cfg", "/grub.cfg", "/shim/grub.cfg", "/boot/grub/grub.cfg",
+        "/EFI/fedora/grub.cfg", "/debian-installer/amd64/grub/grub.cfg"})
+    EXPECT_EQ(instead(path), RouteKind::grub_first) << path;
+  for (const char* path :
+       {"/grub/x86_64-efi/grub.cfg", "/grub/arm64-efi/grub.cfg", "/grub/i386-pc/grub.cfg",
+        "/grub/grub.cfg-amd64", "/grub/grub.cfg-01-52-54-00-aa-bb-cc", "/grub/grub.cfg-0A040015",
+        "/grub/x86_64-efi/command.lst", "/grub/mygrub.cfg", "/grub/grub.cfg/x", "/a/grub.cfg",
+        "/images/centos7/EFI/BOOT/grub.cfg", "/ks/grub.cfg"})
+    EXPECT_EQ(instead(path), std::nullopt) << path;
+}
+
 TEST(Routes, FindWhoAnswers) {
   const std::pair<std::string, std::string> cases[] = {
       {"/", "status_page"},
@@ -31,6 +49,12 @@ TEST(Routes, FindWhoAnswers) {
       {"/boot/52-54-00-aa-bb-cc.ipxe", "machine_script name=52:54:00:aa:bb:cc"},
       {"/boot/52%3A54%3A00%3Aaa%3Abb%3Acc.ipxe", "machine_script name=52:54:00:aa:bb:cc"},
       {"/boot/nonsense.ipxe", "loader path=boot/nonsense.ipxe"},
+      {"/boot/52:54:00:AA:bb:cc/none/x86_64-efi.grub",
+       "grub_script name=52:54:00:aa:bb:cc path=boot/52:54:00:AA:bb:cc/none/x86_64-efi.grub"},
+      {"/boot/52-54-00-aa-bb-cc/4c/i386-pc/a%7Eagain.grub",
+       "grub_script name=52:54:00:aa:bb:cc path=boot/52-54-00-aa-bb-cc/4c/i386-pc/a~again.grub"},
+      {"/boot/nobody/none/x86_64-efi.grub", "loader path=boot/nobody/none/x86_64-efi.grub"},
+      {"/grub/grub.cfg", "loader path=grub/grub.cfg"},
       {"/boot/52:54:00:aa:bb:cc", "loader path=boot/52:54:00:aa:bb:cc"},
       {"/boot/52:54:00:aa:bb:cc.ipxe/x", "loader path=boot/52:54:00:aa:bb:cc.ipxe/x"},
       {"/boot/grub/x86_64-efi/tftp.mod", "loader path=boot/grub/x86_64-efi/tftp.mod"},

@@ -81,6 +81,25 @@ TEST_F(HttpSiteTest, HeadOfAScriptBeginsNothing) {
   EXPECT_EQ(attempts(), 1U);
 }
 
+TEST_F(HttpSiteTest, HeadOfAGrubScriptBeginsNothing) {
+  const std::string machine = "/boot/52:54:00:00:00:01/none/x86_64-efi";
+  const std::string stranger = "/boot/52:54:00:00:00:99/none/x86_64-efi/centos7.grub";
+  const Answer head = client_->head(machine + ".grub");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(client_->head(stranger).status, 200);
+  EXPECT_EQ(phase(), InstallPhase::armed);
+  EXPECT_EQ(attempts(), 0U);
+  const Answer got = client_->get(machine + ".grub");
+  EXPECT_NE(got.body.find("\nif linux \"${farboot_root}\"'/t/"), std::string::npos) << got.body;
+  EXPECT_EQ(head.header("Content-Length"), got.header("Content-Length"));
+  EXPECT_EQ(phase(), InstallPhase::started);
+  EXPECT_EQ(attempts(), 1U);
+  EXPECT_EQ(client_->get(stranger).status, 200);
+  EXPECT_EQ(attempts(), 2U);
+  EXPECT_EQ(client_->get(machine + "/nobody.grub").status, 404);
+  EXPECT_NE(client_->get("/grub/grub.cfg").body.find("farboot_ask"), std::string::npos);
+}
+
 TEST_F(HttpSiteTest, StatusTellsWhereWhoInstallsIs) {
   EXPECT_EQ(on_loop([this] { return site_->status(); }).installs.front().client, "");
   EXPECT_EQ(client_->get(kScript).status, 200);

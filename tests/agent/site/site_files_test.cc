@@ -35,7 +35,16 @@ class SiteFilesTest : public ::testing::Test {
   void use(SiteFilesSettings settings) {
     settings.http_port = 8080;
     files_.emplace(
-        catalog_, store_, disk_, [](std::string_view url) { return "chain " + std::string(url); },
+        catalog_, store_, disk_,
+        SiteFiles::Scripts{
+            .first = [](std::string_view url) { return "chain " + std::string(url); },
+            .grub_first = [](std::string_view url) { return "grub " + std::string(url); },
+            .grub = [](GrubAsk asked, std::string client,
+                       std::string server) -> Task<Result<std::string>> {
+              if (asked.entry == "nobody") co_return fail(Errc::not_found, "no entry");
+              co_return asked.facts.mac + ' ' + asked.facts.platform + ' ' + asked.entry + ' ' +
+                  client + ' ' + server;
+            }},
         [this](std::string_view client, const CatalogFile& file) {
           fetched_.push_back(std::string(client) + ' ' + file.entry->path);
         },
@@ -100,7 +109,7 @@ class SiteFilesTest : public ::testing::Test {
 
 TEST_F(SiteFilesTest, AsksClientsToWaitUntilAReleaseIsActive) {
   EXPECT_FALSE(files_->loader_exists("undionly.kpxe"));
-  for (const std::string path : {"undionly.kpxe", "boot/grub/grub.cfg", "a/bg.png", "images/c/x"})
+  for (const std::string path : {"undionly.kpxe", "boot/grub/x.mod", "a/bg.png", "images/c/x"})
     EXPECT_EQ(fetch(path).error().code, Errc::unavailable) << path;
   EXPECT_EQ(fetch("ks/0123").error().code, Errc::not_found);
   EXPECT_EQ(*fetch("boot.ipxe"), "chain http://10.0.0.2:8080");
@@ -143,6 +152,25 @@ TEST_F(SiteFilesTest, GivesTheFirstScriptWithTheAddressTheClientReached) {
   activate(release_with_loader());
   EXPECT_EQ(*fetch("boot.ipxe"), "chain http://10.0.0.2:8080");
   EXPECT_EQ(*fetch("autoexec.ipxe"), "chain http://10.0.0.2:8080");
+}
+
+TEST_F(SiteFilesTest, GivesGrubItsScripts) {
+  EXPECT_EQ(*fetch("grub/grub.cfg"), "grub http://10.0.0.2:8080") << "before any release";
+  activate(release_with_loader());
+  EXPECT_EQ(*fetch("grub/grub.cfg"), "grub http://10.0.0.2:8080");
+  EXPECT_EQ(*fetch("shim/grub.cfg"), "grub http://10.0.0.2:8080");
+  const std::string machine = "boot/52:54:00:AA:BB:CC/none/x86_64-efi";
+  const std::string who = "52:54:00:aa:bb:cc efi ";
+  EXPECT_EQ(*fetch(machine + ".grub"), who + " 10.0.0.9 http://10.0.0.2:8080");
+  EXPECT_EQ(*fetch(machine + "/centos7~again.grub"),
+            who + "centos7~again 10.0.0.9 http://10.0.0.2:8080");
+  for (const std::string& path :
+       {machine + "/nobody.grub", std::string("boot/x/none/x86_64-efi.grub"),
+        std::string("grub/x86_64-efi/grub.cfg"), std::string("grub/grub.cfg-01-52-54-00-aa-bb-cc"),
+        std::string("grub/grub.cfg-amd64"), std::string("grub/x86_64-efi/command.lst")})
+    EXPECT_EQ(fetch(path).error().code, Errc::not_found) << path;
+  use({.ignore_case = true});
+  EXPECT_EQ(fetch("grub/x86_64-efi/grub.cfg").error().code, Errc::not_found);
 }
 
 TEST_F(SiteFilesTest, ReadsFromTheMiddleAndStopsAtTheEnd) {
@@ -239,6 +267,7 @@ TEST_F(SiteFilesTest, TellsWhoHasAFile) {
   EXPECT_TRUE(fetched_.empty()) << "read, but the client may have lost it";
   (*open("undionly.kpxe"))->delivered();
   (*open("boot.ipxe"))->delivered();
+  (*open("grub/grub.cfg"))->delivered();
   EXPECT_EQ(fetched_, std::vector<std::string>{"10.0.0.9 undionly.kpxe"});
 }
 
