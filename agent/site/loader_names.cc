@@ -43,6 +43,16 @@ bool is_ipxe_loader(std::string_view path) {
   return name.starts_with("ipxe") || name.starts_with("snponly") || name.starts_with("undionly");
 }
 
+std::optional<std::string> raspberry_pi_file(std::string_view path) {
+  constexpr std::size_t kDigits = 8;
+  const auto hex = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  };
+  if (path.find('/') != kDigits || path.size() == kDigits + 1) return std::nullopt;
+  if (!std::all_of(path.begin(), path.begin() + kDigits, hex)) return std::nullopt;
+  return std::string("rpi").append(path.substr(kDigits));
+}
+
 std::optional<std::string> garbled_second_stage(
     std::string_view path, std::string_view second_stage,
     const std::function<bool(std::string_view path)>& exists) {

@@ -20,4 +20,8 @@ std::optional<std::string> garbled_second_stage(
     std::string_view path, std::string_view second_stage,
     const std::function<bool(std::string_view path)>& exists);
 
+/// A Raspberry Pi asks for its files below its serial number, eight hexadecimal digits:
+/// `1a2b3c4d/start4.elf` is `rpi/start4.elf` for each of them. nullopt: `path` is no such name.
+std::optional<std::string> raspberry_pi_file(std::string_view path);
+
 }  // namespace farboot

@@ -320,6 +320,26 @@ TEST_F(SiteFilesTest, GivesACutDownIpxeTheLoaderThatOurOfferNames) {
   EXPECT_EQ(fetch("full-ipxe/none").error().code, Errc::not_found);
 }
 
+/// Each Pi asks under its own serial number, and at the root if its first file is not there.
+TEST_F(SiteFilesTest, GivesAPiItsFilesUnderItsSerialNumber) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree({{"12345678/config.txt", "of this one"},
+                          {"rpi/config.txt", "of all"},
+                          {"rpi/overlays/vc4.dtbo", "overlay"},
+                          {"rpi/start4.elf", "firmware"}});
+  activate(release);
+  EXPECT_EQ(*fetch("1a2b3c4d/start4.elf"), "firmware");
+  EXPECT_EQ(*fetch("1A2B3C4D/overlays/vc4.dtbo"), "overlay");
+  EXPECT_EQ(*fetch("1a2b3c4d/config.txt"), "of all");
+  EXPECT_EQ(*fetch("12345678/config.txt"), "of this one") << "the operator's own folder";
+  for (const char* path : {"1a2b3c4d/recover4.elf", "start4.elf", "1a2b3c4d", "1a2b3c4/start4.elf",
+                           "1a2b3c4dd/start4.elf", "1a2b3c4g/start4.elf", "1a2b3c4d/../x"})
+    EXPECT_EQ(fetch(path).error().code, Errc::not_found) << path;
+  activate(release_with_loader());
+  EXPECT_EQ(fetch("1a2b3c4d/start4.elf").error().code, Errc::not_found) << "no folder rpi/";
+}
+
 TEST_F(SiteFilesTest, GivesTheSecondStageForAGarbledName) {
   Release release;
   release.number = 1;
