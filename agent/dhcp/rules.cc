@@ -1,18 +1,12 @@
 #include "agent/dhcp/rules.h"
 
 #include <algorithm>
-#include <charconv>
-
-#include "agent/dhcp/loaders.h"
 
 namespace farboot::dhcp {
 namespace {
 
 constexpr std::size_t kRuleShown = 80;  ///< of what somebody wrote
-constexpr std::size_t kNameMax = 200;   ///< of a loader: it must fit into a packet
 constexpr std::size_t kWordsMax = 32;
-constexpr std::uint16_t kBios = 0;
-constexpr std::uint16_t kX64Uefi = 7;
 
 /// Between blanks; the first kWordsMax.
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -30,32 +24,6 @@ std::vector<std::string_view> words_of(std::string_view text) {
 
 Error too_many_words(std::string_view text) {
   return fail(Errc::invalid, "{}…: more than {} words", printable(text, kRuleShown), kWordsMax);
-}
-
-/// `x64_uefi`, or its number.
-Result<std::uint16_t> parse_arch(std::string_view text) {
-  for (const Architecture& known : architectures())
-    if (known.name == text) return known.number;
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size() && architecture(number) != nullptr)
-    return number;
-  return fail(Errc::invalid, "{}: want an architecture such as x64_uefi, or its number",
-              printable(text, kRuleShown));
-}
-
-/// As machines ask for it at the root of TFTP and HTTP.
-Result<std::string> parse_name(std::string_view text) {
-  const auto odd = [](char c) { return c <= ' ' || c > '~' || c == '\\'; };
-  if (text.empty() || text.size() > kNameMax || text.front() == '/' ||
-      std::any_of(text.begin(), text.end(), odd))
-    return fail(Errc::invalid, "{}: want the name of a boot loader such as ipxe.efi",
-                printable(text, kRuleShown));
-  return std::string(text);
-}
-
-std::uint16_t arch_by_name(std::string_view name) {
-  return name.ends_with(".efi") ? kX64Uefi : kBios;
 }
 
 /// The rest of `word` behind `key=`; nullopt: it is another word.
@@ -86,12 +54,11 @@ Result<bool> read_who(std::string_view word, ClientMatch& who) {
   return false;
 }
 
-/// True if the word says what they get. The architecture of a loader stays open.
-Result<bool> read_what(std::string_view word, Choice& what) {
+/// True if the word says what they get. Loaders wait for the architecture.
+Result<bool> read_what(std::string_view word, Choice& what,
+                       std::vector<std::string_view>& loaders) {
   if (const auto text = value_of(word, "loader")) {
-    auto name = parse_name(*text);
-    if (!name) return name.error();
-    what.loaders.push_back({.arch = arch_by_name(*name), .name = std::move(*name)});
+    loaders.push_back(*text);
     return true;
   }
   if (word == "raspberry_pi_rom") return what.raspberry_pi_rom = true;
@@ -107,12 +74,13 @@ Result<ClientRule> parse_client_rule(std::string_view text) {
   ClientRule rule;
   bool named = false;
   bool given = false;
+  std::vector<std::string_view> loaders;
   const auto words = words_of(text);
   if (words.size() > kWordsMax) return too_many_words(text);
   for (const std::string_view word : words) {
     const auto who = read_who(word, rule.who);
     if (!who) return prefix(printable(text, kRuleShown), who.error());
-    const auto what = *who ? Result<bool>(false) : read_what(word, rule.what);
+    const auto what = *who ? Result<bool>(false) : read_what(word, rule.what, loaders);
     if (!what) return prefix(printable(text, kRuleShown), what.error());
     if (!*who && !*what)
       return fail(Errc::invalid,
@@ -125,36 +93,12 @@ Result<ClientRule> parse_client_rule(std::string_view text) {
   if (!named || !given)
     return fail(Errc::invalid, "{}: want machines and what they get: 52:54:00 loader=ipxe.efi",
                 printable(text, kRuleShown));
-  if (rule.who.arch)
-    for (ArchLoader& loader : rule.what.loaders) loader.arch = *rule.who.arch;
-  return rule;
-}
-
-Result<std::vector<ArchLoader>> parse_loaders(std::string_view text) {
-  std::vector<ArchLoader> loaders;
-  const auto words = words_of(text);
-  if (words.size() > kWordsMax) return too_many_words(text);
-  for (const std::string_view word : words) {
-    const std::size_t equals = word.find('=');
-    auto name = parse_name(equals == std::string_view::npos ? word : word.substr(equals + 1));
-    if (!name) return name.error();
-    std::uint16_t arch = arch_by_name(*name);
-    if (equals != std::string_view::npos) {
-      const auto given = parse_arch(word.substr(0, equals));
-      if (!given) return given.error();
-      arch = *given;
-    }
-    loaders.push_back({.arch = arch, .name = std::move(*name)});
+  for (const std::string_view loader : loaders) {
+    auto read = parse_loader(loader, rule.who.arch);
+    if (!read) return prefix(printable(text, kRuleShown), read.error());
+    rule.what.loaders.insert(rule.what.loaders.end(), read->begin(), read->end());
   }
-  if (loaders.empty())
-    return fail(Errc::invalid, "want the name of a boot loader such as ipxe.efi");
-  return loaders;
-}
-
-Result<ReplyStyle> parse_reply_style(std::string_view text) {
-  if (text == "binl") return ReplyStyle::binl;
-  if (text == "one_shot") return ReplyStyle::one_shot;
-  return fail(Errc::invalid, "{}: want binl or one_shot", printable(text, kRuleShown));
+  return rule;
 }
 
 }  // namespace farboot::dhcp

@@ -72,6 +72,7 @@ void check_fleet(FleetDirectory& fleet, const KnownContent& known, Findings& fin
   check_entries(fleet, known, findings);
   check_menu(fleet, findings);
   check_hosts(fleet, findings);
+  check_variables(fleet, known, findings);
   check_templates(fleet, findings);
   check_unused(fleet, findings);
   lint_kickstarts(fleet, known.images, findings);

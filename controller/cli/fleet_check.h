@@ -34,6 +34,8 @@ void check_menu(const FleetDirectory& fleet, Findings& findings);
 void check_menu_key(const std::string& key, const Place& place, std::map<std::string, Place>& seen,
                     Findings& findings);
 void check_hosts(FleetDirectory& fleet, Findings& findings);
+/// variable_check.cc: what agents read themselves.
+void check_variables(const FleetDirectory& fleet, const KnownContent& known, Findings& findings);
 void check_unused(const FleetDirectory& fleet, Findings& findings);
 /// template_check.cc: every variable defined wherever the template is used.
 void check_templates(const FleetDirectory& fleet, Findings& findings);

@@ -46,6 +46,55 @@ TEST(DhcpRules, AFileIsForOneArchitecture) {
   EXPECT_THAT(loaders("arch=bios_http loader=tool.iso"), ElementsAre(ArchLoader{0x14, "tool.iso"}));
 }
 
+/// What each word stands for, on every architecture it has a file for. Names: as `farboot loader
+/// import` gives them.
+TEST(DhcpRules, AWordStandsForTheFilesOfEachArchitecture) {
+  struct Row {
+    const char* word;
+    std::uint16_t arch;
+    const char* file;
+  };
+  constexpr Row kRows[] = {{"shim", 6, "shim/shimia32.efi"},
+                           {"shim", 7, "shim/shimx64.efi"},
+                           {"shim", 9, "shim/shimx64.efi"},
+                           {"shim", 11, "shim/shimaa64.efi"},
+                           {"grub", 6, "grub/grubia32.efi"},
+                           {"grub", 7, "grub/grubx64.efi"},
+                           {"grub", 9, "grub/grubx64.efi"},
+                           {"grub", 11, "grub/grubaa64.efi"},
+                           {"grub", 27, "grub/grubriscv64.efi"},
+                           {"ipxe", 0, "undionly.kpxe"},
+                           {"ipxe", 7, "snponly.efi"},
+                           {"ipxe", 11, "snponly-arm64.efi"},
+                           // What a family does not have is what the table has.
+                           {"shim", 0, "undionly.kpxe"},
+                           {"shim", 27, "snponly-riscv64.efi"}};
+  for (const Row& row : kRows) {
+    Packet request = golden_request("edk2_x64_discover");
+    for (Option& option : request.options)
+      if (option.code == code::kArchitecture)
+        option.value = {0, static_cast<std::uint8_t>(row.arch)};
+    Policy policy;
+    policy.wish = [&row](const Mac&, const std::string&) {
+      return ClientWish{.host = {}, .site = {.loaders = *parse_loaders(row.word)}};
+    };
+    EXPECT_EQ(told(decide(request, arrival_of(""), policy, every_loader())).packet.file, row.file)
+        << row.word << " on " << row.arch;
+  }
+}
+
+TEST(DhcpRules, AWordIsForOneArchitectureIfTheySaySo) {
+  EXPECT_THAT(rules({"arch=7 loader=shim"})[0].what.loaders,
+              ElementsAre(ArchLoader{7, "shim/shimx64.efi"}));
+  EXPECT_THAT(rules({"arch=x64_uefi_http loader=shim"})[0].what.loaders,
+              ElementsAre(ArchLoader{0x10, "shim/shimx64.efi"}));
+  EXPECT_THAT(*parse_loaders("arm64_uefi=shim ipxe.efi"),
+              ElementsAre(ArchLoader{11, "shim/shimaa64.efi"}, ArchLoader{7, "ipxe.efi"}));
+  EXPECT_THAT(parse_client_rule("arch=bios loader=shim").error().what,
+              HasSubstr("shim: there is none for bios"));
+  EXPECT_THAT(parse_loaders("bios=grub").error().what, HasSubstr("grub: there is none for bios"));
+}
+
 TEST(DhcpRules, SayWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"", "want machines and what they get"},

@@ -60,6 +60,44 @@ INSTANTIATE_TEST_SUITE_P(Cases, FleetGolden,
                                            "tools"),
                          [](const auto& a_case) { return std::string(a_case.param); });
 
+TEST(FleetVariables, ThatAgentsReadAreChecked) {
+  const auto said_of_variables = [](const std::string& variables) {
+    TempFolder folder;
+    std::filesystem::create_directory(folder / "sites");
+    std::ofstream(folder / "fleet.yaml") << "entries: {shell: {kind: shell}}\n";
+    std::ofstream(folder / "sites" / "lyon.yaml")
+        << "variables:\n  " << variables
+        << "\nhosts:\n  web1: {macs: ['52:54:00:00:00:01'], variables: {loader: 'a.efi', "
+           "uefi_reply: binl}}\n";
+    Findings findings;
+    FleetDirectory fleet = read_fleet(folder.path(), findings);
+    check_fleet(fleet, kKnown, findings);
+    return said(findings);
+  };
+  const std::string site = "sites/lyon.yaml:2: ";
+  const auto line = [&](const std::string& variables) {
+    const std::string all = said_of_variables(variables);
+    const std::size_t at = all.find(site);
+    return at == std::string::npos ? "" : all.substr(at, all.find('\n', at) - at);
+  };
+  EXPECT_EQ(line("loader: /etc/passwd"),
+            site +
+                "error: loader: /etc/passwd: want the name of a boot loader such as ipxe.efi, "
+                "or ipxe, grub or shim");
+  EXPECT_EQ(line("loader: vax=ipxe.efi"),
+            site + "error: loader: vax: want an architecture such as x64_uefi, or its number");
+  EXPECT_EQ(line("loader: bios=shim"), site + "error: loader: shim: there is none for bios");
+  EXPECT_EQ(line("uefi_reply: twice"), site + "error: uefi_reply: twice: want binl or one_shot");
+  EXPECT_EQ(line("loader: shim"), site +
+                                      "warning: loader: shim: no such file among the boot "
+                                      "loaders, machines get the usual one");
+  for (const char* good : {"loader: ipxe", "loader: snponly.efi", "uefi_reply: one_shot",
+                           "loader: shim arm64_uefi=ipxe snponly.efi"})
+    EXPECT_EQ(line(good), "") << good;
+  EXPECT_THAT(said_of_variables("loader: ipxe"),
+              HasSubstr("sites/lyon.yaml:4: warning: loader: a.efi: no such file"));
+}
+
 TEST(FleetDirectory, ReadsTheGoodOneWhole) {
   Findings findings;
   FleetDirectory fleet = read_fleet("tests/golden/fleet/good", findings);
