@@ -247,6 +247,8 @@ std::string_view authority(std::string_view server) {
 
 }  // namespace
 
+/// `-s` opens the file; `-e` and `-f` look for it in a listing of its folder, which no network
+/// gives.
 std::string grub_first_script(std::string_view server, const LocalBoot& local) {
   const std::string_view address = authority(server);
   return fmt::format(
@@ -254,7 +256,7 @@ std::string grub_first_script(std::string_view server, const LocalBoot& local) {
       "set farboot_uuid=none\n"
       "smbios --type 1 --get-uuid 8 --set farboot_uuid\n"
       "set farboot_root={http}\n"
-      "if [ ! -f \"${{farboot_root}}/boot.ipxe\" ]; then set farboot_root={tftp}; fi\n"
+      "if [ ! -s \"${{farboot_root}}/boot.ipxe\" ]; then set farboot_root={tftp}; fi\n"
       "set farboot_dir=\"${{farboot_root}}/boot/${{net_default_mac}}/${{farboot_uuid}}/"
       "${{grub_cpu}}-${{grub_platform}}\"\n"
       "export farboot_root\n"

@@ -40,7 +40,7 @@ enum class GrubRoot : std::uint8_t {
 std::string grub_first_script(std::string_view server, const LocalBoot& local);
 
 /// True for `grub.cfg` in any folder but GRUB's own of one platform (`grub/x86_64-efi/`): Debian's
-/// tests for that one, and for others beside it, before it takes the plain one.
+/// prefers that one, and others beside it, to the plain one.
 bool is_grub_config(std::string_view path);
 
 std::string render_grub(const ScriptFrame& frame, const BootAnswer& answer, GrubRoot root);

@@ -53,6 +53,12 @@ std::optional<std::string> raspberry_pi_file(std::string_view path) {
   return std::string("rpi").append(path.substr(kDigits));
 }
 
+std::optional<std::string> beside_shim(std::string_view path) {
+  if (path.find('/') != std::string_view::npos || !path.ends_with(".efi")) return std::nullopt;
+  if (!path.starts_with("grub") && !path.starts_with("mm")) return std::nullopt;
+  return std::string("shim/").append(path);
+}
+
 std::optional<std::string> garbled_second_stage(
     std::string_view path, std::string_view second_stage,
     const std::function<bool(std::string_view path)>& exists) {

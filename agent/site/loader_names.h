@@ -24,4 +24,9 @@ std::optional<std::string> garbled_second_stage(
 /// `1a2b3c4d/start4.elf` is `rpi/start4.elf` for each of them. nullopt: `path` is no such name.
 std::optional<std::string> raspberry_pi_file(std::string_view path);
 
+/// Where DHCP servers name shim's file by option 67 alone (dnsmasq, to who asks for that option),
+/// shim does not know its folder and asks at the root: `grubx64.efi` is `shim/grubx64.efi`.
+/// nullopt: `path` is no such name.
+std::optional<std::string> beside_shim(std::string_view path);
+
 }  // namespace farboot

@@ -146,8 +146,8 @@ Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::open(std::string path, TftpAs
   };
   const Route route = route_of(path);
   CatalogFile file = find_file(catalog_, route);
-  if (const auto pi = raspberry_pi_file(path); pi && file.entry == nullptr)
-    file = find_file(catalog_, route_of(*pi));
+  for (const auto& meant : {raspberry_pi_file(path), beside_shim(path)})
+    if (meant && file.entry == nullptr) file = find_file(catalog_, route_of(*meant));
   if (const auto kind = script_for(route, path, asker, file.entry != nullptr))
     co_return co_await script(*kind, std::move(path), asker);
   if (file.entry == nullptr && settings_.ignore_case) file = find_spelt_otherwise(route);

@@ -53,7 +53,8 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   /// `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
   /// asks for that where it came from); likewise GRUB's, and what that asks for below `boot/`: by
   /// TFTP as by HTTP GET, it begins an install. A Raspberry Pi finds the folder `rpi/` under its
-  /// serial number. Errors: not_found; unavailable while nothing is active.
+  /// serial number; shim its second stage where it does not know its folder. Errors: not_found;
+  /// unavailable while nothing is active.
   Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override;
 
   bool loader_exists(std::string_view name) const override;

@@ -340,6 +340,21 @@ TEST_F(SiteFilesTest, GivesAPiItsFilesUnderItsSerialNumber) {
   EXPECT_EQ(fetch("1a2b3c4d/start4.elf").error().code, Errc::not_found) << "no folder rpi/";
 }
 
+/// Seen with dnsmasq and shim 16.1: option 67 says shim/shimx64.efi, the header says nothing.
+TEST_F(SiteFilesTest, GivesShimItsSecondStageWhereItDoesNotKnowItsFolder) {
+  Release release;
+  release.number = 1;
+  release.loaders = tree({{"mmx64.efi", "own"},
+                          {"shim/grubx64.efi", "grub"},
+                          {"shim/mmx64.efi", "keys"},
+                          {"shim/shimx64.efi", "shim"}});
+  activate(release);
+  EXPECT_EQ(*fetch("grubx64.efi"), "grub");
+  EXPECT_EQ(*fetch("mmx64.efi"), "own") << "what lies there goes first";
+  for (const char* path : {"shimx64.efi", "grubaa64.efi", "efi/grubx64.efi", "grub.cfg.efi"})
+    EXPECT_EQ(fetch(path).error().code, Errc::not_found) << path;
+}
+
 TEST_F(SiteFilesTest, GivesTheSecondStageForAGarbledName) {
   Release release;
   release.number = 1;
