@@ -3,6 +3,7 @@ import os
 import re
 
 from farboot_lab.case import LabCase, Setup
+from farboot_lab.wait import wait_for
 
 HTTP_MAC = "52:54:00:65:00:03"
 
@@ -73,16 +74,46 @@ class SecureBoot(LoaderCase):
         stage = self.stage_with({"snponly.efi": "/usr/lib/ipxe/snponly.efi"})
         self.assertEqual(self.boots(stage, ["NBP file downloaded successfully", "Access Denied"]), ["snponly.efi"])
 
-    def test_shim_and_grub(self):
-        """Debian 12's. This GRUB asks the server of the lease, which therefore has to be us."""
-        stage = self.stage_with({"snponly.efi": os.path.join(Setup.packages, "shim-signed/usr/lib/shim/shimx64.efi.signed"),
-                                 "grubx64.efi": os.path.join(Setup.packages, "grub-efi-amd64-signed/usr/lib/grub/x86_64-efi-signed",
-                                                             "grubnetx64.efi.signed")}, boot_file="")
-        sent = self.boots(stage, ["Fetching Netboot Image grubx64.efi", "Welcome to GRUB", "grub> "])
-        self.assertEqual(sent, ["snponly.efi", "grubx64.efi"])
-        refused = [e["path"] for e in stage.agent.daemon.events("tftp.refused")]
-        self.assertEqual(refused[:3], ["revocations_sku.efi", "revocations_sbat.efi", "shim_certificate_0.efi"])
-        self.assertIn("grub/grub.cfg", refused)
+
+class SignedPair(LabCase):
+    """OVMF with Secure Boot on, Debian's shim and GRUB, a kernel that Debian signed: to a whole install."""
+
+    def installs(self, suite, mac, firmware="uefi-sb", **options):
+        folder = os.path.join(Setup.packages, suite)
+        if not os.path.isdir(os.path.join(folder, "shim-signed")) or not os.path.isdir(os.path.join(folder, "grub-efi-amd64-signed")):
+            self.skipTest(f"shim and GRUB of {suite} did not come from the package mirror")
+        stage = self.enterContext(self.make_stage(**options))
+        stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web5": mac}, variables="{loader: shim}"),
+                       loaders=[os.path.join(folder, "shim-signed/usr/lib/shim"),
+                                os.path.join(folder, "grub-efi-amd64-signed/usr/lib/grub")])
+        self.run_machine(self.machine(stage, "secure", mac, firmware=firmware, order="net", reset="stop", timeout=300,
+                                      expect=["Farboot: centos7 of release r1", "Secure boot enabled", *self.installed_and_booted()[:-1]]))
+        decided = [e["boot"] for e in stage.agent.daemon.events("boot.decided")]
+        self.assertEqual(decided, ["entry"])
+        wait_for("the controller knows of it", lambda: stage.controller.host_state("lyon/web5") == "done", 60)
+        return [e["path"] for e in stage.agent.daemon.events("tftp.sent")], [e["path"] for e in stage.agent.daemon.events("tftp.refused")]
+
+    def test_debian_13_by_pxe(self):
+        """Its GRUB reads the proxy's offer: the site's DHCP server knows nothing of us."""
+        sent, refused = self.installs("trixie", "52:54:00:65:00:11")
+        self.assertEqual(sent[:3], ["shim/shimx64.efi", "shim/grubx64.efi", "grub/grub.cfg"])
+        self.assertEqual(refused[:3], ["shim/revocations_sku.efi", "shim/revocations_sbat.efi", "shim/shim_certificate_0.efi"])
+
+    def test_debian_13_by_http(self):
+        sent, _ = self.installs("trixie", "52:54:00:65:00:12", firmware="uefi-sb-http")
+        self.assertEqual(sent, [])
+
+    def test_debian_12_by_pxe(self):
+        """Its GRUB asks the server of the lease: the site's DHCP server names us, without a file. It knows no HTTP."""
+        sent, refused = self.installs("", "52:54:00:65:00:13", boot_file="")
+        self.assertEqual(sent[:3], ["shim/shimx64.efi", "shim/grubx64.efi", "grub/grub.cfg"])
+        self.assertIn("grub/x86_64-efi/http.mod", refused)
+        self.assertEqual([os.path.basename(path) for path in sent[3:]], ["x86_64-efi.grub", "vmlinuz", "initrd.img"])
+
+    def test_debian_12_without_proxy(self):
+        """The site's DHCP server names us and shim: by option 67, where shim does not look for its folder."""
+        sent, _ = self.installs("", "52:54:00:65:00:14", boot_file="shim/shimx64.efi", agent_settings='dhcp_mode = "off"\n')
+        self.assertEqual(sent[:3], ["shim/shimx64.efi", "grubx64.efi", "grub/grub.cfg"])
 
 
 class Switch(LabCase):

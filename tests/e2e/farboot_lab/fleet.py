@@ -51,12 +51,12 @@ def host_yaml(name, mac, entry="centos7", install=True):
 
 
 def write_fleet(folder, hosts=None, site="lyon", style="inst", timeout=10, default="local", entries="centos7, shell, local",
-                kickstart=KICKSTART, title="Farboot {{site.name}}", limits=""):
+                kickstart=KICKSTART, title="Farboot {{site.name}}", limits="", variables=""):
     """`hosts`: {name: mac} to be installed. Returns the folder."""
     write(os.path.join(folder, "fleet.yaml"),
           f'variables: {{timezone: Asia/Shanghai}}\nmenu:\n  title: "{title}"\n  timeout: {timeout}\n  default: {default}\n'
           f"  entries: [{entries}]\n" + ENTRIES.format(style=style))
-    text = "labels: {region: eu}\n" + (f"limits: {limits}\n" if limits else "")
+    text = "labels: {region: eu}\n" + (f"limits: {limits}\n" if limits else "") + (f"variables: {variables}\n" if variables else "")
     if hosts:
         text += "hosts:\n" + "".join(host_yaml(name, mac) for name, mac in hosts.items())
     write(os.path.join(folder, "sites", f"{site}.yaml"), text)

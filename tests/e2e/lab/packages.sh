@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # packages.sh FOLDER PACKAGE...: Debian packages that a test reads but nobody should have installed, each unpacked into
-# FOLDER/PACKAGE. ./dev deps calls it. A second run does nothing; two at once wait for each other.
+# FOLDER/PACKAGE. SUITE/PACKAGE is one of another suite than the machine's; if it does not come, its test skips. ./dev deps
+# calls this. A second run does nothing; two at once wait for each other.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,3s/^# //p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 shift
@@ -10,21 +11,57 @@ shift
 . "$(dirname "$0")/../../../deploy/dev/10-deps.sh"
 exec 9>"$folder/lock"
 flock 9
-missing=()
-for package in "$@"; do [ -f "$folder/$package/unpacked" ] || missing+=("$package"); done
-[ ${#missing[@]} -gt 0 ] || exit 0
+missing=() other=()
+for package in "$@"; do
+  [ -f "$folder/$package/unpacked" ] || case $package in
+    */*) other+=("$package") ;;
+    *) missing+=("$package") ;;
+  esac
+done
+[ $((${#missing[@]} + ${#other[@]})) -gt 0 ] || exit 0
 w=$(mktemp -d)
 trap 'rm -rf "$w"' EXIT
 chmod 777 "$w" # apt fetches as its own user
 cd "$w"
-echo "packages: fetching ${missing[*]}" >&2
-apt-get -qq download "${missing[@]}" || {
-  deps_refresh || exit 1
-  apt-get -qq download "${missing[@]}"
+
+unpack() { # DEB TARGET
+  rm -rf "${folder:?}/$2"
+  mkdir -p "$folder/$2"
+  dpkg-deb -x "$1" "$folder/$2"
+  dpkg-deb -f "$1" Version >"$folder/$2/unpacked"
+  rm "$1"
 }
-for package in "${missing[@]}"; do
-  rm -rf "${folder:?}/$package"
-  dpkg-deb -x "$package"_*.deb "$folder/$package"
-  dpkg-deb -f "$package"_*.deb Version >"$folder/$package/unpacked"
-  rm "$package"_*.deb
+
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "packages: fetching ${missing[*]}" >&2
+  apt-get -qq download "${missing[@]}" || {
+    deps_refresh || exit 1
+    apt-get -qq download "${missing[@]}"
+  }
+  for package in "${missing[@]}"; do unpack "$package"_*.deb "$package"; done
+fi
+
+# suite_apt SUITE COMMAND...: apt-get that knows only this suite of the machine's own mirror, and writes only below $w
+suite_apt() {
+  local state=$w/$1 mirror
+  if [ ! -d "$state" ]; then
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | head -n 1)
+    mkdir -p "$state"/{state/lists/partial,cache/archives/partial}
+    : >"$state/status"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main" >"$state/sources.list"
+  fi
+  shift
+  apt-get -qq -o Dir::State="$state/state" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
+    -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+for package in "${other[@]}"; do
+  suite=${package%%/*} name=${package#*/}
+  echo "packages: fetching $name of $suite" >&2
+  if { [ -d "$w/$suite" ] || suite_apt "$suite" update; } && suite_apt "$suite" download "$name"; then
+    unpack "$name"_*.deb "$package"
+  else
+    echo "packages: $name of $suite did not come" >&2
+  fi
 done
