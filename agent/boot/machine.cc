@@ -42,6 +42,14 @@ bool is_arch_word(std::string_view text) {
          });
 }
 
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; }
+
+/// A word as it may stand in an iPXE script; empty: it may not.
+std::string_view script_word(std::string_view word) {
+  while (word.starts_with('#')) word.remove_prefix(1);
+  return word == "||" || word == "&&" || word == ";" ? std::string_view() : word;
+}
+
 std::string encoded(std::string_view text, std::string_view kept) {
   std::string out;
   for (const char c : text) {
@@ -75,18 +83,21 @@ std::string tame(std::string_view fact) {
 }
 
 std::string script_line(std::string_view text) {
+  // What ends the line: it goes until a word is left that may.
+  for (bool ends = false; !ends;) {
+    while (!text.empty() && (is_blank(text.back()) || text.back() == '\\')) text.remove_suffix(1);
+    const auto blank = std::find_if(text.rbegin(), text.rend(), is_blank);
+    const auto begin = static_cast<std::size_t>(text.rend() - blank);
+    ends = text.empty() || !script_word(text.substr(begin)).empty();
+    if (!ends) text = text.substr(0, begin);
+  }
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
     const std::size_t begin = at;
-    while (at < text.size() && !blank(text[at])) ++at;
-    std::string_view word = text.substr(begin, at - begin);
-    while (word.starts_with('#')) word.remove_prefix(1);
-    while (at == text.size() && word.ends_with('\\')) word.remove_suffix(1);
-    if (word != "||" && word != "&&" && word != ";") out += word;
-    for (; at < text.size() && blank(text[at]); ++at) out += ' ';
+    while (at < text.size() && !is_blank(text[at])) ++at;
+    out += script_word(text.substr(begin, at - begin));
+    for (; at < text.size() && is_blank(text[at]); ++at) out += ' ';
   }
-  while (!out.empty() && (out.back() == ' ' || out.back() == '\\')) out.pop_back();
   return out;
 }
 

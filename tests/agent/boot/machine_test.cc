@@ -41,6 +41,8 @@ TEST(ScriptLine, IsOneLineWithoutWordsOfTheLanguage) {
   EXPECT_EQ(script_line("goes on \\"), "goes on");
   EXPECT_EQ(script_line("goes on \\\\ "), "goes on");
   EXPECT_EQ(script_line("at ${ip}"), "at ${ip}");
+  for (const char* ends : {"x ||", "x ||\\", "x ||\\ ", "x ||\\ ;", "x #\\ #|| \\ "})
+    EXPECT_EQ(script_line(ends), "x") << ends;
 }
 
 TEST(Url, EscapesAllButTheHarmless) {
