@@ -87,7 +87,7 @@ Result<InstallState> state_from(const json_read::Json& json) {
   state.by_menu = json_read::flag(json, "by_menu");
   state.touched = json_read::flag(json, "touched");
   state.reported = json_read::flag(json, "reported");
-  state.age = Seconds(json_read::number(json, "age_seconds"));
+  state.age = json_read::seconds(json, "age_seconds");
   state.detail = json_read::text(json, "detail");
   return state;
 }
@@ -128,7 +128,7 @@ Result<HostRecord> decode_host_record(std::string_view text) {
   record.since = json_read::time(json, "since");
   record.saved = json_read::time(json, "saved");
   record.saved_boot = json_read::text(json, "saved_boot");
-  record.saved_uptime = Seconds(json_read::number(json, "saved_uptime"));
+  record.saved_uptime = json_read::seconds(json, "saved_uptime");
   return record;
 }
 

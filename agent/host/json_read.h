@@ -2,6 +2,7 @@
 // For .cc files of this room only: the JSON header is a large one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -39,6 +40,11 @@ inline bool flag(const Json& json, const char* key) {
 inline WallTime time(const Json& json, const char* key) {
   const Json& value = at(json, key);
   return WallTime(Milliseconds(value.is_number_integer() ? value.get<std::int64_t>() : 0));
+}
+/// Of a record that rotted none is longer than people live: sums of it do not overflow.
+inline Seconds seconds(const Json& json, const char* key) {
+  constexpr std::uint64_t kSecondsMax = 1ull << 32;
+  return Seconds(std::min(number(json, key), kSecondsMax));
 }
 inline std::vector<std::string> texts(const Json& json, const char* key) {
   std::vector<std::string> out;
