@@ -1,7 +1,10 @@
 #include "agent/link/convert.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "common/base/log.h"
+#include "common/rpc/chunk_frame.h"
 #include "common/rpc/convert.h"
 
 namespace farboot {
@@ -130,6 +133,26 @@ WelcomeTerms from_proto(const v1::Welcome& message) {
   terms.spread = Seconds(std::min<std::uint32_t>(message.spread_seconds(), 3600));
   terms.event_acked = message.event_acked();
   return terms;
+}
+
+Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
+  for (v1::Chunk& message : *frame.mutable_chunks()) {
+    FetchedChunk chunk;
+    auto id = digest_from_proto(message.id());
+    if (!id) return prefix("chunk", id.error());
+    chunk.id = *id;
+    chunk.wire_bytes = message.ByteSizeLong();
+    auto bytes = decode_chunk(std::move(message));
+    if (!bytes) {
+      log::warn("link.chunk_malformed", log::kv("chunk", id->short_hex()),
+                log::kv("error", bytes.error().what));
+      continue;
+    }
+    chunk.bytes = std::move(*bytes);
+    auto taken = take(std::move(chunk));
+    if (!taken) return taken.error();
+  }
+  return {};
 }
 
 }  // namespace farboot

@@ -36,4 +36,8 @@ struct WelcomeTerms {
 };
 WelcomeTerms from_proto(const v1::Welcome& message);
 
+/// Hands a frame's chunks on. A chunk that cannot even be decoded is as good as one that did not
+/// come. Errors: invalid (a chunk without a name), or `take`'s own.
+Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take);
+
 }  // namespace farboot

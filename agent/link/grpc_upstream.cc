@@ -5,9 +5,8 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include "agent/link/convert.h"
 #include "agent/link/silence.h"
-#include "common/base/log.h"
-#include "common/rpc/chunk_frame.h"
 #include "common/rpc/convert.h"
 #include "common/rpc/status_map.h"
 #include "farboot/v1/link.grpc.pb.h"
@@ -19,28 +18,6 @@ namespace {
 /// long as is waited at first.
 constexpr int kSilenceGrowsTo = 16;
 constexpr std::uint32_t kEncodings = 1u << v1::CHUNK_ENCODING_PLAIN | 1u << v1::CHUNK_ENCODING_ZSTD;
-
-/// Hands a frame's chunks on. A chunk that cannot even be decoded is as good as one that did not
-/// come.
-Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
-  for (v1::Chunk& message : *frame.mutable_chunks()) {
-    FetchedChunk chunk;
-    auto id = digest_from_proto(message.id());
-    if (!id) return prefix("chunk", id.error());
-    chunk.id = *id;
-    chunk.wire_bytes = message.ByteSizeLong();
-    auto bytes = decode_chunk(std::move(message));
-    if (!bytes) {
-      log::warn("link.chunk_malformed", log::kv("chunk", id->short_hex()),
-                log::kv("error", bytes.error().what));
-      continue;
-    }
-    chunk.bytes = std::move(*bytes);
-    auto taken = take(std::move(chunk));
-    if (!taken) return taken.error();
-  }
-  return {};
-}
 
 Error closed() { return fail(Errc::unavailable, "the connection to the controller was lost"); }
 

@@ -174,7 +174,7 @@ Result<void> follow_links(PackageFiles& package) {
 }
 
 /// The tar inside a .deb: `./usr/lib/ipxe/undionly.kpxe` and so on.
-Result<FoundLoaders> from_data_tar(const Bytes& tar) {
+Result<FoundLoaders> from_data_tar(ByteView tar) {
   PulledArchive archive(pull_from(tar));
   support_filters(archive.get());
   ::archive_read_support_format_tar(archive.get());
@@ -197,7 +197,29 @@ Result<FoundLoaders> from_data_tar(const Bytes& tar) {
   return finds.take();
 }
 
-Result<FoundLoaders> from_package(const Bytes& package) {
+Result<FoundLoaders> from_file(const std::string& path) {
+  auto bytes = read_all(path, kPackageBytesMax);
+  if (!bytes) return bytes.error();
+  if (as_text(*bytes).starts_with(kPackageMagic)) {
+    auto found = read_loader_package(*bytes);
+    return found ? std::move(found) : Result<FoundLoaders>(prefix(printable(path), found.error()));
+  }
+  // Its folder may say the architecture, as iPXE's own build folders do.
+  const auto slash = path.rfind('/');
+  const std::string folder(slash == std::string::npos ? "" : own_name(path.substr(0, slash)));
+  const auto name = loader_name(fmt::format("{}/{}", folder, own_name(path)), LoaderPlace::folder);
+  if (!name || !is_tree_path(*name) || bytes->size() > kLoaderBytesMax)
+    return fail(Errc::invalid,
+                "{}: neither a folder, nor a Debian package, nor a boot loader by its name ({})",
+                printable(path), loader_names_looked_for());
+  Finds finds;
+  if (auto ok = finds.add(*name, path, std::move(*bytes)); !ok) return ok.error();
+  return finds.take();
+}
+
+}  // namespace
+
+Result<FoundLoaders> read_loader_package(ByteView package) {
   PulledArchive archive(pull_from(package));
   ::archive_read_support_format_ar(archive.get());
   if (auto ok = archive.open(); !ok) return ok.error();
@@ -217,28 +239,6 @@ Result<FoundLoaders> from_package(const Bytes& package) {
   }
   return fail(Errc::invalid, "no data.tar in it: not a Debian package");
 }
-
-Result<FoundLoaders> from_file(const std::string& path) {
-  auto bytes = read_all(path, kPackageBytesMax);
-  if (!bytes) return bytes.error();
-  if (as_text(*bytes).starts_with(kPackageMagic)) {
-    auto found = from_package(*bytes);
-    return found ? std::move(found) : Result<FoundLoaders>(prefix(printable(path), found.error()));
-  }
-  // Its folder may say the architecture, as iPXE's own build folders do.
-  const auto slash = path.rfind('/');
-  const std::string folder(slash == std::string::npos ? "" : own_name(path.substr(0, slash)));
-  const auto name = loader_name(fmt::format("{}/{}", folder, own_name(path)), LoaderPlace::folder);
-  if (!name || !is_tree_path(*name) || bytes->size() > kLoaderBytesMax)
-    return fail(Errc::invalid,
-                "{}: neither a folder, nor a Debian package, nor a boot loader by its name ({})",
-                printable(path), loader_names_looked_for());
-  Finds finds;
-  if (auto ok = finds.add(*name, path, std::move(*bytes)); !ok) return ok.error();
-  return finds.take();
-}
-
-}  // namespace
 
 Result<FoundLoaders> read_loaders(const std::string& source) {
   const std::string from(without_slashes(source));

@@ -29,4 +29,7 @@ struct FoundLoaders {
 /// looked for), denied, invalid, exhausted.
 Result<FoundLoaders> read_loaders(const std::string& source);
 
+/// A .deb file's. Errors: invalid, exhausted.
+Result<FoundLoaders> read_loader_package(ByteView package);
+
 }  // namespace farboot
