@@ -219,6 +219,19 @@ MenuPage BootService::menu(const Visit& visit, const HostView& view, const Relea
   return page;
 }
 
+Result<std::string> BootService::menu_script(MachineFacts facts, const std::string& menu,
+                                             std::string server) const {
+  const Visit visit{cleaned(std::move(facts)), std::move(server), Asking::head};
+  const auto snapshot = catalog_.active();
+  if (!snapshot) return fail(Errc::unavailable, "no release is active yet");
+  const HostView view = hosts_.look(visit.machine());
+  const SiteFacts site = hosts_.site();
+  auto script = own_menu({visit.server, visit.facts, site, view.spec}, snapshot->release, menu);
+  if (script || script.error().code == Errc::not_found) return script;
+  warn_render(menu, script.error());
+  return render_ipxe(frame(visit, view, &snapshot->release), TroubleAnswer{script.error().what});
+}
+
 /// An attempt is rendered with what it began with, as with the release it began under: names that a
 /// later fleet renames are still there for it.
 BootService::Facts BootService::facts_of(const HostView& view, std::string_view token) const {

@@ -82,6 +82,11 @@ class BootService {
   Task<Result<std::string>> grub_script(GrubAsk asked, std::string client, std::string server,
                                         GrubRoot root, Asking asking = Asking::get);
 
+  /// GET /boot/<mac>.ipxe?menu=NAME: one of the operator's own menus. Begins and ends nothing. A
+  /// menu that does not render is a script that says so. Errors: not_found, unavailable.
+  Result<std::string> menu_script(MachineFacts facts, const std::string& menu,
+                                  std::string server) const;
+
   /// GET /ks/<token>. Behind it may stand the name of a file of Ubuntu's seed (`/user-data`: the
   /// kickstart; `/meta-data`, `/vendor-data`: empty but valid). Errors: not_found (unknown, ended
   /// or expired token), denied (a host's token asked for by another machine), unavailable, invalid

@@ -6,6 +6,7 @@
 
 #include "agent/boot/arguments.h"
 #include "agent/boot/decide.h"
+#include "agent/boot/render.h"
 #include "agent/boot/values.h"
 #include "agent/catalog/any_case.h"
 #include "common/template/template.h"
@@ -196,6 +197,15 @@ std::vector<MenuPage::Line> shown_lines(const PlanFrame& frame, const Release& r
   return lines;
 }
 
+/// menu_values(), and the addresses that need the machine's facts.
+TemplateValues shown_values(const PlanFrame& frame, const Release& release) {
+  TemplateValues values = menu_values(source_of(frame), release);
+  const std::string url = machine_url({std::string(frame.server), frame.facts, {}});
+  values["menu.url"] = url + "&menu=";
+  values["entry.url"] = url + "&entry=";
+  return values;
+}
+
 }  // namespace
 
 std::string_view platform_of(const MachineFacts& facts) {
@@ -214,10 +224,8 @@ Result<LoadPlan> plan_load(const PlanFrame& frame, const Release& release, const
 MenuPage plan_menu(const PlanFrame& frame, const Release& release,
                    const std::function<void(std::string_view, const Error&)>& trouble) {
   const Menu& menu = release.menu;
-  const TemplateValues values = menu_values(source_of(frame), release);
-  const TemplatePartials partials = partials_of(release);
   MenuPage page;
-  auto title = render_template(menu.title, values, partials);
+  auto title = render_template(menu.title, shown_values(frame, release), partials_of(release));
   if (!title) trouble("menu", title.error());
   page.title = title ? *title : menu.title;
   page.release = release.number;
@@ -226,14 +234,24 @@ MenuPage plan_menu(const PlanFrame& frame, const Release& release,
   page.default_entry = menu.default_entry;
   if (!menu.picture.empty()) page.picture = "a/" + menu.picture;
   page.lines = shown_lines(frame, release, menu.entries);
-  const auto own = release.menus.find(menu.template_name);
-  if (own == release.menus.end()) return page;
-  auto text = render_template(own->second, values, partials);
-  if (!text)
-    trouble(own->first, text.error());
+  if (menu.template_name.empty()) return page;
+  auto own = own_menu(frame, release, menu.template_name);
+  if (!own)
+    trouble(menu.template_name, own.error());
   else
-    page.own_script = text->starts_with("#!ipxe") ? *text : "#!ipxe\n" + *text;
+    page.own_script = std::move(*own);
   return page;
+}
+
+Result<std::string> own_menu(const PlanFrame& frame, const Release& release,
+                             const std::string& name) {
+  const auto own = release.menus.find(name);
+  if (own == release.menus.end())
+    return fail(Errc::not_found, "menu {}: not in release r{}", printable(name, 64),
+                release.number);
+  auto text = render_template(own->second, shown_values(frame, release), partials_of(release));
+  if (!text) return prefix(fmt::format("menu {}", name), text.error());
+  return text->starts_with("#!ipxe") ? std::move(*text) : "#!ipxe\n" + *text;
 }
 
 }  // namespace farboot

@@ -35,6 +35,11 @@ Result<LoadPlan> plan_load(const PlanFrame& frame, const Release& release, const
 MenuPage plan_menu(const PlanFrame& frame, const Release& release,
                    const std::function<void(std::string_view, const Error&)>& trouble);
 
+/// The operator's own menu of this name, as an iPXE script. Errors: not_found, invalid (it does not
+/// render).
+Result<std::string> own_menu(const PlanFrame& frame, const Release& release,
+                             const std::string& name);
+
 /// One of kPlatforms.
 std::string_view platform_of(const MachineFacts& facts);
 

@@ -164,14 +164,17 @@ Task<Response> Responder::machine_script(const Request& request, const Peer& pee
   ask.client = peer.client;
   ask.server = peer.server;
   ask.head = request.method == Method::head;
-  std::string entry = fact(asked.query, "entry");
+  const std::string entry = fact(asked.query, "entry");
+  const std::string menu = fact(asked.query, "menu");
   Result<std::string> script{std::string()};
-  if (entry.empty()) {
-    script = co_await services_.site.boot_script(std::move(ask));
-  } else {
+  if (!entry.empty()) {
     script = co_await services_.site.entry_script(std::move(ask), entry);
+  } else if (!menu.empty()) {
+    script = services_.site.menu_script(std::move(ask), menu);
+  } else {
+    script = co_await services_.site.boot_script(std::move(ask));
   }
-  co_return told(std::move(script), peer, asked.route.name, entry);
+  co_return told(std::move(script), peer, {asked.route.name, entry, menu});
 }
 
 Task<Response> Responder::grub_script(const Request& request, const Peer& peer, Asked asked) const {
@@ -182,21 +185,22 @@ Task<Response> Responder::grub_script(const Request& request, const Peer& peer, 
   ask.head = request.method == Method::head;
   auto script = co_await services_.site.grub_script(std::move(ask));
   const auto grub = parse_grub_path(asked.route.path);
-  co_return told(std::move(script), peer, asked.route.name, grub ? grub->entry : std::string());
+  co_return told(std::move(script), peer,
+                 {asked.route.name, grub ? grub->entry : std::string(), {}});
 }
 
-Response Responder::told(Result<std::string> script, const Peer& peer, std::string_view mac,
-                         std::string_view entry) const {
+Response Responder::told(Result<std::string> script, const Peer& peer, const Wanted& what) const {
   if (!script) {
     if (const auto left_out = services_.lines.script_failed.take(services_.clock.steady()))
-      log::warn("http.script_failed", log::kv("client", peer.client), log::kv("mac", mac),
-                log::kv("entry", printable(entry)), log::kv("error", script.error().what),
-                log::kv("left_out", *left_out));
+      log::warn("http.script_failed", log::kv("client", peer.client), log::kv("mac", what.mac),
+                log::kv("entry", printable(what.entry)), log::kv("menu", printable(what.menu)),
+                log::kv("error", script.error().what), log::kv("left_out", *left_out));
     return failure_response(script.error());
   }
   if (const auto left_out = services_.lines.script.take(services_.clock.steady()))
-    log::info("http.script", log::kv("client", peer.client), log::kv("mac", mac),
-              log::kv("entry", printable(entry)), log::kv("left_out", *left_out));
+    log::info("http.script", log::kv("client", peer.client), log::kv("mac", what.mac),
+              log::kv("entry", printable(what.entry)), log::kv("menu", printable(what.menu)),
+              log::kv("left_out", *left_out));
   return rendered_response(std::move(*script));
 }
 

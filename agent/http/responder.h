@@ -38,8 +38,11 @@ class Responder {
   Response page(RouteKind kind) const;
   Task<Response> machine_script(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> grub_script(const Request& request, const Peer& peer, Asked asked) const;
-  Response told(Result<std::string> script, const Peer& peer, std::string_view mac,
-                std::string_view entry) const;
+  /// What a machine asked for, as the log has it.
+  struct Wanted {
+    std::string_view mac, entry, menu;
+  };
+  Response told(Result<std::string> script, const Peer& peer, const Wanted& what) const;
   Task<Response> kickstart(const Request& request, const Peer& peer, Asked asked) const;
   Task<Response> event(const Request& request, const Peer& peer, Asked asked) const;
 

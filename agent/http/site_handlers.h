@@ -84,7 +84,7 @@ class SiteHandlers {
 
   /// GET /boot.ipxe.
   virtual std::string boot_first(std::string_view server) const = 0;
-  /// GET /boot/<mac>.ipxe without `entry`. Always a runnable script.
+  /// GET /boot/<mac>.ipxe without `entry` or `menu`. Always a runnable script.
   virtual Task<std::string> boot_script(ScriptRequest request) = 0;
   /// The same with `entry=NAME`. Errors: not_found, unavailable.
   virtual Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) = 0;
@@ -92,6 +92,8 @@ class SiteHandlers {
   virtual std::string grub_first(std::string_view server) const = 0;
   /// GET /boot/<mac>/…/….grub. Errors: not_found, unavailable.
   virtual Task<Result<std::string>> grub_script(GrubRequest request) = 0;
+  /// The same with `menu=NAME`: one of the operator's own. Errors: not_found, unavailable.
+  virtual Result<std::string> menu_script(ScriptRequest request, const std::string& menu) const = 0;
   /// GET /ks/<token>, /ks/<token>/user-data. Errors: not_found, denied, unavailable.
   virtual Task<Result<std::string>> kickstart(KickstartRequest request) = 0;
   /// GET or POST /v1/event/<token>. Errors: not_found.

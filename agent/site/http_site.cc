@@ -65,6 +65,11 @@ Task<Result<std::string>> HttpSite::grub_script(GrubRequest request) {
                                        request.head ? Asking::head : Asking::get);
 }
 
+Result<std::string> HttpSite::menu_script(ScriptRequest request, const std::string& menu) const {
+  std::string server = request.server;
+  return boot_.menu_script(to_facts(std::move(request)), menu, std::move(server));
+}
+
 Task<Result<std::string>> HttpSite::kickstart(KickstartRequest request) {
   KickstartAsk ask;
   ask.token = std::move(request.token);

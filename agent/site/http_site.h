@@ -36,6 +36,7 @@ class HttpSite final : public SiteHandlers {
   Task<Result<std::string>> entry_script(ScriptRequest request, std::string entry) override;
   std::string grub_first(std::string_view server) const override;
   Task<Result<std::string>> grub_script(GrubRequest request) override;
+  Result<std::string> menu_script(ScriptRequest request, const std::string& menu) const override;
   Task<Result<std::string>> kickstart(KickstartRequest request) override;
   Task<Result<void>> event(EventRequest request) override;
   void fetched(std::string_view client, const CatalogFile& file) override;

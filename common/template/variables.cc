@@ -14,6 +14,8 @@ constexpr BuiltinVariable kVariables[] = {
     {"host.mac", "address of the card it booted from: 52:54:00:12:34:56", kYes, kYes},
     {"host.uuid", "SMBIOS UUID, lower case, or empty", kYes, kYes},
     {"host.serial", "SMBIOS serial number, or empty", kYes, kYes},
+    {"menu.url", "address of your own menus, for this machine: append a NAME of menus/", kYes, kNo},
+    {"entry.url", "address that boots an entry, for this machine: append its name", kYes, kNo},
     {"entry.name", "name of the boot entry", kNo, kYes},
     {"entry.title", "its title", kNo, kYes},
     {"image.name", "name of the entry's image: centos7", kNo, kYes},

@@ -19,10 +19,11 @@ struct BuiltinVariable {
   bool in_kickstart;  ///< known when a kickstart or an entry's arguments are rendered
 };
 
-/// server.url, site.name, release.number, host.name, host.mac, host.uuid, host.serial, entry.name,
-/// entry.title, image.name, image.tag, image.version, image.arch, image.url (immutable tree URL),
-/// image.repo (URL of the repository), image.kernel, image.initrd, image.args, ks.url, event.url
-/// (phone-home: append `?event=installed`).
+/// server.url, site.name, release.number, host.name, host.mac, host.uuid, host.serial; in menus
+/// menu.url and entry.url; in kickstarts and arguments entry.name, entry.title, image.name,
+/// image.tag, image.version, image.arch, image.url (immutable tree URL), image.repo (URL of the
+/// repository), image.kernel, image.initrd, image.args, ks.url, event.url (phone-home: append
+/// `?event=installed`).
 std::span<const BuiltinVariable> builtin_variables();
 
 /// Free variables by precedence host > site > entry > fleet.

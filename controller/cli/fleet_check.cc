@@ -71,6 +71,7 @@ void check_host(const FleetDirectory& fleet, FleetHost& host, Findings& findings
 void check_fleet(FleetDirectory& fleet, const KnownContent& known, Findings& findings) {
   check_entries(fleet, known, findings);
   check_menu(fleet, findings);
+  check_menu_links(fleet, findings);
   check_hosts(fleet, findings);
   check_variables(fleet, known, findings);
   check_templates(fleet, findings);
@@ -106,10 +107,6 @@ void check_unused(const FleetDirectory& fleet, Findings& findings) {
   for (const FleetEntry& entry : fleet.entries) used.insert(entry.entry.kickstart);
   for (const auto& [name, text] : fleet.kickstarts)
     if (!used.contains(name)) findings.warning({text.file, 0}, "no entry uses this kickstart");
-  for (const auto& [name, text] : fleet.menus)
-    if (name != fleet.menu.menu.template_name)
-      findings.warning({text.file, 0}, "the menu does not use this template",
-                       fmt::format("menu: {{template: {}}} in fleet.yaml", name));
 }
 
 }  // namespace farboot

@@ -4,7 +4,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/cli/findings.h"
@@ -33,6 +35,14 @@ void check_menu(const FleetDirectory& fleet, Findings& findings);
 /// A hot key, and that nobody else in `seen` has it.
 void check_menu_key(const std::string& key, const Place& place, std::map<std::string, Place>& seen,
                     Findings& findings);
+/// Menus of the operator's own, from the template that every machine gets.
+struct MenuReach {
+  std::set<std::string> menus;                                   ///< it leads there
+  std::set<std::pair<Place, std::string>> no_menus, no_entries;  ///< names that are none
+};
+/// menu_reach.cc
+MenuReach reach_menus(const FleetDirectory& fleet);
+void check_menu_links(const FleetDirectory& fleet, Findings& findings);
 void check_hosts(FleetDirectory& fleet, Findings& findings);
 /// variable_check.cc: what agents read themselves.
 void check_variables(const FleetDirectory& fleet, const KnownContent& known, Findings& findings);

@@ -147,7 +147,9 @@ class Checker {
   std::string hint(const std::string& name) const {
     std::vector<std::string> names;
     for (const BuiltinVariable& variable : builtin_variables()) {
-      if (variable.name == name) return "it is known in kickstarts and kernel arguments only";
+      if (variable.name == name)
+        return variable.in_menu ? "it is known in menus only"
+                                : "it is known in kickstarts and kernel arguments only";
       names.emplace_back(variable.name);
     }
     const auto add = [&](const FleetVariables& variables) {
@@ -218,8 +220,9 @@ void check_templates(const FleetDirectory& fleet, Findings& findings) {
     if (!used.contains(name)) checker.syntax(text);
   const std::vector<Context> contexts = menu_contexts(fleet);
   checker.check({fleet.menu.title, fleet.menu.menu.title, true}, Use::menu, contexts);
+  const MenuReach reach = reach_menus(fleet);
   for (const auto& [name, text] : fleet.menus) {
-    if (name == fleet.menu.menu.template_name)
+    if (reach.menus.contains(name))
       checker.check({{text.file, 1}, text.text, false}, Use::menu, contexts);
     else
       checker.syntax(text);

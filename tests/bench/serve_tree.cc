@@ -46,6 +46,9 @@ class FilesOnly final : public SiteHandlers {
   Task<Result<std::string>> grub_script(GrubRequest) override {
     co_return fail(Errc::not_found, "no machines");
   }
+  Result<std::string> menu_script(ScriptRequest, const std::string&) const override {
+    return fail(Errc::not_found, "no menus");
+  }
   Task<Result<std::string>> kickstart(KickstartRequest) override {
     co_return fail(Errc::not_found, "no kickstarts");
   }

@@ -54,6 +54,10 @@ class EchoingSite final : public SiteHandlers {
     if (r.path.ends_with("/absent.grub")) co_return fail(Errc::not_found, "entry: absent");
     co_return "# " + r.path + '|' + r.client + '|' + r.server + (r.head ? "|head\n" : "|get\n");
   }
+  Result<std::string> menu_script(ScriptRequest request, const std::string& menu) const override {
+    if (menu == "absent") return fail(Errc::not_found, "menu: absent");
+    return "#!ipxe\n# menu " + menu + ' ' + request.mac + '\n';
+  }
   Task<Result<std::string>> kickstart(KickstartRequest request) override {
     if (request.token == "expired") co_return fail(Errc::not_found, "token: expired");
     if (request.token == "other") co_return fail(Errc::denied, "token: of another machine");

@@ -114,6 +114,15 @@ TEST_F(Rendered, GrubScriptIsFoundOrNot) {
   EXPECT_EQ(post(path, "a=b").status, 405);
 }
 
+TEST_F(Rendered, MenuOfTheOperatorsOwnIsFoundOrNot) {
+  EXPECT_EQ(client_->get("/boot/525400aabbcc.ipxe?uuid=4c4c&menu=tools").body,
+            "#!ipxe\n# menu tools 52:54:00:aa:bb:cc\n");
+  EXPECT_EQ(client_->get("/boot/525400aabbcc.ipxe?menu=absent").status, 404);
+  EXPECT_EQ(client_->get("/boot/525400aabbcc.ipxe?menu=tools&entry=centos7").body,
+            "#!ipxe\n# entry centos7 52:54:00:aa:bb:cc\n")
+      << "what is to be booted goes first";
+}
+
 TEST_F(Rendered, FactsAreBounded) {
   const Answer answer = client_->get("/boot/525400aabbcc.ipxe?uuid=" + std::string(5000, 'x'));
   EXPECT_EQ(answer.status, 200);

@@ -56,8 +56,8 @@ TEST_P(FleetGolden, SaysEverythingThatIsWrong) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, FleetGolden,
-                         ::testing::Values("good", "broken", "shapes", "templates", "lint",
-                                           "tools"),
+                         ::testing::Values("good", "broken", "shapes", "templates", "lint", "tools",
+                                           "menus"),
                          [](const auto& a_case) { return std::string(a_case.param); });
 
 TEST(FleetVariables, ThatAgentsReadAreChecked) {
