@@ -56,9 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     read_fleet_yaml(*root, "fleet.yaml", fleet, findings);
   if (const YamlNode* root = read(site_yaml))
     fleet.sites.push_back(read_site_yaml(*root, "lyon", "sites/lyon.yaml", findings));
-  fleet.kickstarts["base"] = {std::string(parts[2]), "kickstarts/base.ks"};
-  fleet.menus["own"] = {std::string(parts[3]), "menus/own.ipxe"};
-  fleet.snippets["part"] = {std::string(parts[3]), "snippets/part"};
+  if (is_utf8(parts[2])) fleet.kickstarts["base"] = {std::string(parts[2]), "kickstarts/base.ks"};
+  if (is_utf8(parts[3])) {  // as read_fleet() demands it
+    fleet.menus["own"] = {std::string(parts[3]), "menus/own.ipxe"};
+    fleet.snippets["part"] = {std::string(parts[3]), "snippets/part"};
+  }
   check_fleet(fleet, {}, findings);
 
   const auto lines = static_cast<std::size_t>(std::count(bytes, bytes + size, '\n'));
