@@ -1,5 +1,6 @@
 #include "controller/rollout/rollout.h"
 
+#include <algorithm>
 #include <array>
 
 #include "controller/state/json.h"
@@ -46,8 +47,10 @@ Json policy_json(const RolloutPolicy& policy) {
   return object;
 }
 
+/// Of a record that rotted none is longer than people live: sums of it do not overflow.
 Seconds seconds_at(const Json& object, const char* key) {
-  return Seconds(static_cast<std::int64_t>(number_at(object, key)));
+  constexpr std::uint64_t kSecondsMax = 1ull << 32;
+  return Seconds(std::min(number_at(object, key), kSecondsMax));
 }
 
 RolloutPolicy policy_from(const Json& object) {
