@@ -1,9 +1,16 @@
 #include "controller/cli/yaml.h"
 
+#include <sstream>
+
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 namespace farboot {
 namespace {
+
+std::size_t line_of(const YAML::Mark& mark) {
+  return mark.line < 0 ? 1 : static_cast<std::size_t>(mark.line) + 1;
+}
 
 class Converter {
  public:
@@ -26,10 +33,6 @@ class Converter {
   }
 
  private:
-  static std::size_t line_of(const YAML::Mark& mark) {
-    return mark.line < 0 ? 1 : static_cast<std::size_t>(mark.line) + 1;
-  }
-
   bool convert_list(const YAML::Node& from, YamlNode& to, std::size_t depth) {
     to.kind = YamlNode::Kind::list;
     for (const YAML::Node& item : from) {
@@ -54,6 +57,36 @@ class Converter {
   std::size_t nodes_ = 0;
 };
 
+/// Where documents begin.
+class Beginnings final : public YAML::EventHandler {
+ public:
+  std::size_t line = 0;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { line = line_of(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// The line where something stands behind the first document; 0: nothing does. yaml-cpp 0.7 does
+/// not get past what begins no document (`, a`): its LoadAll() would find empty ones without end.
+std::size_t second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Beginnings beginnings;
+  return parser.HandleNextDocument(beginnings) && parser.HandleNextDocument(beginnings)
+             ? beginnings.line
+             : 0;
+}
+
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
@@ -68,12 +101,11 @@ Result<YamlNode> parse_yaml(std::string_view text) {
                 kYamlBytesMax);
   if (!is_utf8(text)) return fail(Errc::invalid, "line 1: is not UTF-8");
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      return fail(Errc::invalid, "line {}: a second document begins; only one is read",
-                  documents[1].Mark().line + 1);
+    const std::string whole(text);
+    if (const std::size_t line = second_document(whole); line > 0)
+      return fail(Errc::invalid, "line {}: a second document begins; only one is read", line);
     YamlNode root;
-    if (!documents.empty() && !Converter().convert(documents.front(), root, 0))
+    if (!Converter().convert(YAML::Load(whole), root, 0))
       return fail(Errc::invalid, "line 1: over {} values, or nested over {} deep", kYamlNodesMax,
                   kYamlDepthMax);
     return root;

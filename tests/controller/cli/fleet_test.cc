@@ -248,6 +248,7 @@ TEST(Findings, GuessesOnlyWhatIsNear) {
 TEST(Yaml, ReportsWhatItCannotRead) {
   EXPECT_THAT(parse_yaml("a: [1, 2\nb: 3\n").error().what, HasSubstr("line "));
   EXPECT_FALSE(parse_yaml("a: *nowhere"));
+  EXPECT_FALSE(parse_yaml(", a: 1\n"));
   EXPECT_FALSE(parse_yaml("\xff\xfe"));
   std::string deep;
   for (int i = 0; i < 100; ++i) deep += "[";
