@@ -131,6 +131,22 @@ TEST_F(HttpSiteTest, HeadOfAChosenEntryBeginsNothing) {
   EXPECT_EQ(attempts(), 1U);
 }
 
+TEST_F(HttpSiteTest, MenusOfTheOperatorsOwnLeadToEachOther) {
+  Release release = testing::centos_release(7, bench_.put_tree(10));
+  release.menu.template_name = "start";
+  release.menus = {{"start", "{{menu.url}}tools"}, {"tools", "# tools of {{host.mac}}\n"}};
+  on_loop([&] {
+    bench_.activate(release);
+    return true;
+  });
+  const Answer start = client_->get("/boot/52:54:00:00:00:99.ipxe?product=a%20%26%20b");
+  const std::size_t path = start.body.find("/boot/");
+  ASSERT_NE(path, std::string::npos) << start.body;
+  EXPECT_EQ(client_->get(start.body.substr(path)).body, "#!ipxe\n# tools of 52:54:00:00:00:99\n");
+  EXPECT_EQ(client_->get("/boot/52:54:00:00:00:99.ipxe?menu=none").status, 404);
+  EXPECT_EQ(attempts(), 0U);
+}
+
 TEST_F(HttpSiteTest, HeadDuringAnAttemptIsNotOneMoreTry) {
   const std::string first = client_->get(kScript).body;
   // More often than an attempt may be repeated.
