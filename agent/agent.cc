@@ -132,9 +132,9 @@ struct Agent::Parts {
       {.first = [this](std::string_view url) { return boot.first_script(url); },
        .grub_first = [this](std::string_view url) { return boot.grub_first(url); },
        .grub =
-           [this](GrubAsk asked, std::string client, std::string server) {
+           [this](GrubAsk asked, std::string client, std::string server, Asking asking) {
              return boot.grub_script(std::move(asked), std::move(client), std::move(server),
-                                     GrubRoot::tftp);
+                                     GrubRoot::tftp, asking);
            }},
       [this](std::string_view client, const CatalogFile& file) { boot.on_fetched(client, file); },
       files_settings(config)};

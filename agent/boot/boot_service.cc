@@ -77,18 +77,19 @@ Task<Result<std::string>> BootService::grub_script(GrubAsk asked, std::string cl
                                                    Asking asking) {
   asked.facts.client = std::move(client);
   if (asked.entry.empty()) {
-    const Answered told = co_await answer(std::move(asked.facts), std::move(server), asking);
+    const Answered told =
+        co_await answer(std::move(asked.facts), std::move(server), asking, Asker::grub);
     co_return render_grub(told.frame, told.answer, root);
   }
   const auto told = co_await answer_entry(std::move(asked.facts), std::move(asked.entry),
-                                          std::move(server), asking);
+                                          std::move(server), asking, Asker::grub);
   if (!told) co_return told.error();
   co_return render_grub(told->frame, told->answer, root);
 }
 
 Task<BootService::Answered> BootService::answer(MachineFacts facts, std::string server,
-                                                Asking asking) {
-  Visit visit{cleaned(std::move(facts)), std::move(server), asking};
+                                                Asking asking, Asker asker) {
+  Visit visit{cleaned(std::move(facts)), std::move(server), asking, asker};
   const HostView view = hosts_.look(visit.machine());
   const auto snapshot = catalog_.active();  // ours to the end of this request
   const Release* release = snapshot ? &snapshot->release : nullptr;
@@ -113,7 +114,7 @@ Task<BootService::Answered> BootService::answer(MachineFacts facts, std::string 
     case BootKind::entry: break;
   }
   if (decision.begins || decision.repeats)
-    co_return co_await start(std::move(visit), decision.entry, decision);
+    co_return co_await start(std::move(visit), decision.entry, decision, {});
   const BootEntry* entry = release->entry(decision.entry);
   if (entry->kind == EntryKind::shell) co_return Answered{here, ShellAnswer{}};
   co_return load(visit, view, *release, *entry, {});
@@ -144,11 +145,24 @@ HostBook::Kickstart BootService::kickstart_of(const Visit& visit, const Release&
              : HostBook::Kickstart::elsewhere;
 }
 
+/// An order is not used up for what GRUB cannot start.
+bool BootService::beyond_grub(const Visit& visit, const HostView& view,
+                              const std::string& name) const {
+  const auto snapshot = catalog_.active();
+  const BootEntry* entry = snapshot ? snapshot->release.entry(name) : nullptr;
+  if (visit.asker != Asker::grub || entry == nullptr) return false;
+  const std::string token(kTokenDigits, '0');
+  const auto plan = plan_entry(visit, view, snapshot->release, *entry, token);
+  return plan && !grub_starts(visit.facts, *plan);
+}
+
 /// Begins or repeats an attempt; its script goes out only once that is on the card.
 Task<BootService::Answered> BootService::start(Visit visit, std::string entry,
-                                               BootDecision decision) {
-  if (visit.asking == Asking::head)
-    co_return preview(visit, hosts_.look(visit.machine()), entry, decision);
+                                               BootDecision decision, std::string named) {
+  const HostView before = hosts_.look(visit.machine());
+  if (beyond_grub(visit, before, entry))
+    co_return Answered{frame(visit, before, nullptr), TroubleAnswer{std::string(kBeyondGrub)}};
+  if (visit.asking == Asking::head) co_return preview(visit, before, entry, decision);
   Result<std::shared_ptr<const Attempt>> attempt = std::shared_ptr<const Attempt>();
   if (decision.repeats) {
     attempt = co_await hosts_.again(visit.machine(), visit.facts.client);
@@ -163,15 +177,18 @@ Task<BootService::Answered> BootService::start(Visit visit, std::string entry,
     if (const auto left_out = lines_.start_refused.of(view.known).take(clock_.steady()))
       log::warn("boot.start_refused", log::kv("mac", visit.facts.mac),
                 log::kv("error", attempt.error().what), log::kv("left_out", *left_out));
-    co_return Answered{frame(visit, view, nullptr), WaitAnswer{attempt.error().what, false, {}}};
+    co_return Answered{frame(visit, view, nullptr),
+                       WaitAnswer{attempt.error().what, false, std::move(named)}};
   }
   const Release& part = (*attempt)->part;
   co_return load(visit, view, part, *part.entry((*attempt)->entry), (*attempt)->token);
 }
 
 Task<Result<BootService::Answered>> BootService::answer_entry(MachineFacts facts, std::string name,
-                                                              std::string server, Asking asking) {
-  Visit visit{cleaned(std::move(facts)), std::move(server), asking};
+                                                              std::string server, Asking asking,
+                                                              Asker asker) {
+  Visit visit{cleaned(std::move(facts)), std::move(server), asking, asker};
+  std::string named = name;
   const bool confirmed = name.ends_with(kAgain);
   if (confirmed) name.resize(name.size() - kAgain.size());
   const HostView view = hosts_.look(visit.machine());
@@ -204,8 +221,9 @@ Task<Result<BootService::Answered>> BootService::answer_entry(MachineFacts facts
   const auto whose = view.known ? HostBook::Whose::named : HostBook::Whose::stranger;
   if (!decision.repeats && !hosts_.has_room(whose))
     co_return Answered{here, WaitAnswer{"as many installs are under way as this site runs at once",
-                                        true, confirmed ? name + std::string(kAgain) : name}};
-  co_return co_await start(std::move(visit), std::move(name), std::move(decision));
+                                        true, std::move(named)}};
+  co_return co_await start(std::move(visit), std::move(name), std::move(decision),
+                           std::move(named));
 }
 
 MenuPage BootService::menu(const Visit& visit, const HostView& view, const Release& release,

@@ -27,6 +27,12 @@ enum class Asking : std::uint8_t {
   head
 };
 
+/// Who asks to be told: GRUB cannot start all that iPXE can.
+enum class Asker : std::uint8_t {
+  ipxe,
+  grub
+};
+
 /// Lines that anyone on the network can cause. A rack that powers on is one for each machine.
 struct BootLines {
   LogLimitByWhom decided{LogLimit::of_a_rack()};
@@ -56,9 +62,10 @@ class BootService {
   };
   /// boot_script() and entry_script() before they are put into iPXE's language: for those who speak
   /// another one.
-  Task<Answered> answer(MachineFacts facts, std::string server, Asking asking = Asking::get);
+  Task<Answered> answer(MachineFacts facts, std::string server, Asking asking = Asking::get,
+                        Asker asker = Asker::ipxe);
   Task<Result<Answered>> answer_entry(MachineFacts facts, std::string entry, std::string server,
-                                      Asking asking = Asking::get);
+                                      Asking asking = Asking::get, Asker asker = Asker::ipxe);
 
   /// GET /boot/<mac>.ipxe: menu, entry or local disk. Always a runnable script: also when nothing
   /// is active yet (it says so, waits and retries). For an armed host this starts the attempt,
@@ -106,6 +113,7 @@ class BootService {
     MachineFacts facts;
     std::string server;
     Asking asking = Asking::get;
+    Asker asker = Asker::ipxe;
     MachineId machine() const { return {facts.mac, facts.uuid, facts.serial}; }
   };
 
@@ -129,7 +137,9 @@ class BootService {
                 const BootEntry& entry, std::string_view token) const;
   Result<LoadPlan> plan_entry(const Visit& visit, const HostView& view, const Release& release,
                               const BootEntry& entry, std::string_view token) const;
-  Task<Answered> start(Visit visit, std::string entry, BootDecision decision);
+  /// `named`: as it was asked for, with kAgain.
+  Task<Answered> start(Visit visit, std::string entry, BootDecision decision, std::string named);
+  bool beyond_grub(const Visit& visit, const HostView& view, const std::string& entry) const;
   Answered preview(const Visit& visit, const HostView& view, const std::string& entry,
                    const BootDecision& decision) const;
 

@@ -16,6 +16,18 @@ constexpr int kRoundsMax = 7;                   ///< of ten seconds, of a wait t
 constexpr std::string_view kOwnDisk = "LOCAL";  ///< no entry's name can be so
 constexpr unsigned kFirstDrive = 0x80;
 
+/// An EFI program is started as such: only iPXE gives it files.
+bool chainloads(const MachineFacts& facts, const LoadPlan& plan) {
+  return facts.platform == "efi" && plan.kernel.ends_with(".efi");
+}
+
+/// GRUB's word for a processor in iPXE's, which decide.cc knows.
+std::string_view ipxe_name_of(std::string_view grub_cpu) {
+  if (grub_cpu == "arm") return "arm32";
+  if (grub_cpu == "loongarch64") return "loong64";
+  return grub_cpu;
+}
+
 /// One word, whatever stands in it: within single quotes GRUB reads nothing but their end.
 std::string word(std::string_view text) {
   std::string out = "'";
@@ -137,9 +149,8 @@ class Grub {
 
   std::string operator()(const LoadPlan& plan) const {
     std::string out = head("an entry") + say("Farboot: " + plan.headline);
-    const bool efi = frame_.facts.platform == "efi" && plan.kernel.ends_with(".efi");
-    if (plan.winpe || !plan.disc.empty() || (efi && !plan.extras.empty()))
-      return out + trouble_lines("this needs iPXE: GRUB cannot start it");
+    if (!grub_starts(frame_.facts, plan)) return out + trouble_lines(kBeyondGrub);
+    const bool efi = chainloads(frame_.facts, plan);
     const std::string load = fmt::format("if {} {}{}; then\n", efi ? "chainloader" : "linux",
                                          file(plan.kernel, root_), words(plan.arguments));
     std::string initrds;
@@ -294,6 +305,10 @@ std::string grub_first_script(std::string_view server, const LocalBoot& local) {
       fmt::arg("uefi", disk_lines(local, false)));
 }
 
+bool grub_starts(const MachineFacts& facts, const LoadPlan& plan) {
+  return !plan.winpe && plan.disc.empty() && !(chainloads(facts, plan) && !plan.extras.empty());
+}
+
 std::string render_grub(const ScriptFrame& frame, const BootAnswer& answer, GrubRoot root) {
   return std::visit(Grub(frame, root), answer);
 }
@@ -330,7 +345,7 @@ std::optional<GrubAsk> parse_grub_path(std::string_view path) {
   GrubAsk asked;
   asked.facts.mac = *mac;
   if (uuid != "none") asked.facts.uuid = uuid;
-  asked.facts.buildarch = machine.substr(0, dash);
+  asked.facts.buildarch = ipxe_name_of(machine.substr(0, dash));
   const std::string_view platform = machine.substr(dash + 1);
   asked.facts.platform = platform == "pc" ? "pcbios" : platform;
   asked.entry = path;

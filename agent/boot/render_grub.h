@@ -43,6 +43,10 @@ std::string grub_first_script(std::string_view server, const LocalBoot& local);
 /// prefers that one, and others beside it, to the plain one.
 bool is_grub_config(std::string_view path);
 
+/// Whether GRUB can start it, on this machine.
+bool grub_starts(const MachineFacts& facts, const LoadPlan& plan);
+inline constexpr std::string_view kBeyondGrub = "this needs iPXE: GRUB cannot start it";
+
 std::string render_grub(const ScriptFrame& frame, const BootAnswer& answer, GrubRoot root);
 
 /// One of the two paths below /boot/, without a slash in front. Facts are as GRUB gave them: for

@@ -121,7 +121,10 @@ bool ForeignServers::note(const ForeignServer& server, Ipv4 sender, SteadyTime n
   std::erase_if(seen_, [now](const Seen& seen) { return now - seen.last > kForgotten; });
   for (Seen& seen : seen_) {
     if (seen.server.address != server.address || seen.server.kind != server.kind) continue;
-    seen = {server, sender, seen.first, now};
+    // Whoever names it too does not own it: else a forger could push it out with names of his own.
+    if (sender == server.address) seen.sender = sender;
+    seen.server = server;
+    seen.last = now;
     return false;
   }
   const Seen made{.server = server, .sender = sender, .first = now, .last = now};

@@ -70,7 +70,10 @@ Result<void> Ports::listen_to_relays(std::uint16_t port, Relays relays, bool alo
                   Listens::unicast);
   // Without the right to it we answer our own network at least.
   auto copy = listen_raw(port, Listens::relayed);
-  if (!copy && relays == Relays::copy) relays_unheard_ = copy.error();
+  if (copy) return {};
+  // Anything but the missing right may pass: the caller tries again.
+  if (relays == Relays::copy && copy.error().code != Errc::denied) return copy.error();
+  if (relays == Relays::copy) relays_unheard_ = copy.error();
   return {};
 }
 

@@ -64,6 +64,44 @@ class CatalogTftpFile final : public TftpFile {
   std::shared_ptr<BlobReader> reader_;
 };
 
+Task<Result<std::string>> no_such_script(std::string path) {
+  co_return fail(Errc::not_found, "{}: no machine asks so", printable(path));
+}
+
+/// What GRUB is told next. Its size is known before it is made: what is made then begins an
+/// install, and is for a client that has answered.
+class GrubScriptFile final : public TftpFile {
+ public:
+  using Make = std::function<Task<Result<std::string>>(Asking asking)>;
+
+  /// `preview`: as Make gives it for Asking::head.
+  GrubScriptFile(const std::string& preview, Make make)
+      : size_bytes_(preview.size() + kGrowth), make_(std::move(make)) {}
+
+  std::uint64_t size_bytes() const override { return size_bytes_; }
+  bool acts() const override { return true; }
+
+  Task<Result<Bytes>> read(std::uint64_t offset, std::size_t n) override {
+    if (!made_) {
+      auto text = co_await make_(Asking::get);
+      if (!text) co_return content_error(text.error());
+      if (text->size() > size_bytes_)
+        co_return fail(Errc::unavailable, "script: longer than when it was asked for");
+      text->resize(size_bytes_, '\n');
+      made_.emplace(to_bytes(*text));
+    }
+    co_return co_await made_->read(offset, n);
+  }
+
+ private:
+  /// The answer may have changed since the preview: another message, another menu title.
+  static constexpr std::size_t kGrowth = 512;
+
+  std::uint64_t size_bytes_;
+  Make make_;
+  std::optional<MemoryTftpFile> made_;
+};
+
 }  // namespace
 
 std::string server_url(Ipv4 address, std::uint16_t http_port) {
@@ -83,14 +121,19 @@ SiteFiles::SiteFiles(const Catalog& catalog, const ContentStore& store, DiskPool
 Task<Result<std::unique_ptr<TftpFile>>> SiteFiles::script(RouteKind kind, std::string path,
                                                           TftpAsker asker) {
   const std::string url = server_url(asker.server, settings_.http_port);
-  Result<std::string> text{std::string()};
-  if (kind != RouteKind::grub_script) {
-    text = kind == RouteKind::grub_first ? scripts_.grub_first(url) : scripts_.first(url);
-  } else if (auto asked = parse_grub_path(path)) {
-    text = co_await scripts_.grub(std::move(*asked), asker.client.to_string(), url);
+  if (kind == RouteKind::grub_script) {
+    auto make = [this, path, url,
+                 client = asker.client.to_string()](Asking asking) -> Task<Result<std::string>> {
+      auto asked = parse_grub_path(path);
+      if (!asked) return no_such_script(path);
+      return scripts_.grub(std::move(*asked), client, url, asking);
+    };
+    const auto preview = co_await make(Asking::head);
+    if (!preview) co_return preview.error();
+    co_return std::make_unique<GrubScriptFile>(*preview, std::move(make));
   }
-  if (!text) co_return text.error();
-  co_return std::make_unique<MemoryTftpFile>(to_bytes(*text));
+  co_return std::make_unique<MemoryTftpFile>(
+      to_bytes(kind == RouteKind::grub_first ? scripts_.grub_first(url) : scripts_.first(url)));
 }
 
 std::unique_ptr<TftpFile> SiteFiles::file_for(CatalogFile file, Ipv4 client) const {

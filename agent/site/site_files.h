@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/boot/boot_service.h"
 #include "agent/boot/render_grub.h"
 #include "agent/catalog/catalog.h"
 #include "agent/dhcp/decide.h"
@@ -38,7 +39,8 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   struct Scripts {
     std::function<std::string(std::string_view server)> first;       ///< /boot.ipxe
     std::function<std::string(std::string_view server)> grub_first;  ///< …/grub.cfg
-    std::function<Task<Result<std::string>>(GrubAsk asked, std::string client, std::string server)>
+    std::function<Task<Result<std::string>>(GrubAsk asked, std::string client, std::string server,
+                                            Asking asking)>
         grub;
   };
   /// A file went out to `client` completely. May be empty.

@@ -22,6 +22,9 @@ class TftpFile {
   /// ERROR after an OACK hangs PXELINUX. Holds nothing that a forged request could pile up. Errors:
   /// as of open().
   virtual Task<Result<void>> prepare();
+  /// Reading it begins something for the client: it is read only once the client has acknowledged
+  /// an OACK, for a request alone may be forged, or a look at the size.
+  virtual bool acts() const { return false; }
   /// Bytes at `offset`: exactly `n`, or fewer at the end of the file. Called on the loop, one call
   /// at a time, in pieces of up to 256 KiB; others may send meanwhile what was read before. Any
   /// error ends the transfer.

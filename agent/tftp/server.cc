@@ -297,6 +297,10 @@ Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
   const TftpAsker asker{
       .client = parties.client, .server = parties.server, .ipxe = is_ipxe_request(request)};
   auto file = co_await open_file(source, session.path, asker, request.mode);
+  TftpTransfer terms;
+  if (file) terms = negotiate(request, (*file)->size_bytes(), caps);
+  if (file && (*file)->acts() && terms.oack.empty())
+    file = fail(Errc::denied, "file: only for a request with options (RFC 2347)");
   if (!file) {
     // At once, and truthfully: shim, GRUB, Pis and iPXE go on to their next name only on code 1.
     const tftp::ErrorCode code = tftp::error_code(file.error().code);
@@ -307,7 +311,6 @@ Task<Result<std::uint64_t>> TftpServer::Impl::transfer(Session& session,
     session.peer->send(std::span(&packet, 1));
     co_return file.error();
   }
-  TftpTransfer terms = negotiate(request, (*file)->size_bytes(), caps);
   if (sessions.size() > kManySessions) terms.piece_bytes = kPieceBytesMany;
   terms.delivered = [this, &session, &whole = **file] {
     session.delivered = true;

@@ -63,6 +63,32 @@ TEST_F(GrubServiceTest, OffersItsMenuToStrangers) {
             std::string::npos);
 }
 
+/// It would be lost for nothing: only iPXE starts WinPE.
+TEST_F(GrubServiceTest, UsesUpNoOrderThatItCannotCarryOut) {
+  Manifest tree;
+  for (const char* path : {"Boot/BCD", "boot/boot.sdi", "sources/boot.wim"})
+    tree.files.push_back(testing::file(path));
+  const auto digest = put_manifest(*bench->card.content, tree);
+  ASSERT_TRUE(digest);
+  Release release = testing::centos_release(7, bench->put_tree(10));
+  release.images.push_back(
+      {"winpe", "11", *digest, {"windows", "WinPE", "11", "x86_64", "", "", "", ""}, 1});
+  BootEntry entry;
+  entry.name = "winpe";
+  entry.kind = EntryKind::winpe;
+  entry.image = "winpe@11";
+  release.entries.push_back(entry);
+  bench->activate(release);
+  for (const Asking asking : {Asking::head, Asking::get}) {
+    const auto told = grub(kStranger + "/winpe", GrubRoot::http, asking);
+    ASSERT_TRUE(told);
+    EXPECT_NE(told->find("needs iPXE"), std::string::npos) << *told;
+  }
+  EXPECT_FALSE(bench->book->clients().contains("52:54:00:00:00:99"));
+  ASSERT_TRUE(choose("winpe", machine("52:54:00:00:00:99")));
+  EXPECT_TRUE(bench->book->clients().contains("52:54:00:00:00:99")) << "by iPXE it begins";
+}
+
 /// A person said yes once, and then it had to wait: nobody is asked again.
 TEST_F(GrubServiceTest, AConfirmedInstallThatMustWaitStaysConfirmed) {
   DesiredState desired = lyon({web1()});

@@ -243,6 +243,11 @@ TEST(GrubPath, TellsTheMachineAndTheEntry) {
   EXPECT_EQ(entry->facts.uuid, "");
   EXPECT_EQ(entry->facts.platform, "pcbios");
   EXPECT_EQ(entry->entry, "centos7~again");
+  // Processors are called as iPXE calls them.
+  EXPECT_EQ(parse_grub_path("boot/525400aa0001/none/arm-efi.grub")->facts.buildarch, "arm32");
+  EXPECT_EQ(parse_grub_path("boot/525400aa0001/none/loongarch64-efi.grub")->facts.buildarch,
+            "loong64");
+  EXPECT_EQ(parse_grub_path("boot/525400aa0001/none/arm64-efi.grub")->facts.buildarch, "arm64");
   for (const char* wrong :
        {"", "boot/.grub", "boot/52:54:00:aa:00:01.grub", "boot/52:54:00:aa:00:01/none.grub",
         "boot/52:54:00:aa:00:01//x86_64-efi.grub", "boot/nobody/none/x86_64-efi.grub",

@@ -57,9 +57,10 @@ class AgentTftpTest : public ::testing::Test {
 
   /// The first answer to a read request.
   UdpMessage ask(const UdpClient& client, const std::string& path,
-                 std::vector<tftp::Option> options = {}) {
+                 std::vector<tftp::Option> options = {}, tftp::Mode mode = tftp::Mode::octet) {
     tftp::Request request;
     request.path = path;
+    request.mode = mode;
     request.options = std::move(options);
     client.send(tftp::encode_request(request), Ipv4::of(127, 0, 0, 1), agent_->tftp_port());
     auto message = client.receive();
@@ -170,7 +171,17 @@ TEST_F(AgentTftpTest, GrubInstallsByTftp) {
   EXPECT_EQ(fetch_text("grub/x86_64-efi/grub.cfg"), "error 1");
   const std::string first = fetch_text("/grub/grub.cfg");
   EXPECT_NE(first.find("'(tftp,127.0.0.1)'"), std::string::npos) << first;
-  const std::string script = fetch_text("/boot/52:54:00:00:00:01/none/x86_64-efi.grub");
+  // Who only asks, or cannot show where it is, begins no install.
+  const std::string path = "/boot/52:54:00:00:00:01/none/x86_64-efi.grub";
+  const UdpClient forger;
+  EXPECT_TRUE(tftp::decode_oack(ask(forger, path, {{"blksize", "8192"}}).bytes));
+  EXPECT_TRUE(tftp::decode_error(ask(UdpClient(), path, {}).bytes));
+  EXPECT_TRUE(
+      tftp::decode_error(ask(UdpClient(), path, {{"tsize", "0"}}, tftp::Mode::netascii).bytes));
+  RawClient http(agent_->http_port());
+  EXPECT_EQ(http.get("/").body.find("<td>started"), std::string::npos);
+  const std::string script = fetch_text(path);
+  EXPECT_NE(http.get("/").body.find("<td>started"), std::string::npos);
   std::smatch kernel, initrd;
   ASSERT_TRUE(std::regex_search(script, kernel, std::regex("linux [^']+'/(t/[^']+)'"))) << script;
   ASSERT_TRUE(std::regex_search(script, initrd, std::regex("initrd [^']+'/(t/[^']+)'"))) << script;
@@ -178,7 +189,6 @@ TEST_F(AgentTftpTest, GrubInstallsByTftp) {
   fetch_empty(initrd[1].str());
   // No kickstart was asked for: only a machine that has the initrd is believed to install.
   fetch_empty(kernel[1].str().substr(0, 2 + 64 + 1) + "Packages/p000.rpm");
-  RawClient http(agent_->http_port());
   std::string page;
   EXPECT_TRUE(eventually([&] {
     page = http.get("/").body;

@@ -147,6 +147,19 @@ TEST(DhcpForeignServers, OneSenderThatNamesManyHidesNobody) {
   EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(other).advice()));
 }
 
+TEST(DhcpForeignServers, WhoIsNamedByAForgerStaysItself) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  const Ipv4 real = Ipv4::of(10, 77, 0, 9), forger = Ipv4::of(10, 77, 0, 66);
+  servers.note(proxy_at(real), real, now);
+  servers.note(proxy_at(real), forger, now);
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    now += Seconds(2);
+    servers.note(proxy_at(Ipv4{i / 2}), forger, now);
+  }
+  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(real).advice()));
+}
+
 TEST(DhcpForeignServers, WhoIsHeardOfAgainStaysAmongForgedOnes) {
   ForeignServers servers;
   SteadyTime now{Seconds(100)};

@@ -39,11 +39,12 @@ class SiteFilesTest : public ::testing::Test {
         SiteFiles::Scripts{
             .first = [](std::string_view url) { return "chain " + std::string(url); },
             .grub_first = [](std::string_view url) { return "grub " + std::string(url); },
-            .grub = [](GrubAsk asked, std::string client,
-                       std::string server) -> Task<Result<std::string>> {
+            .grub = [this](GrubAsk asked, std::string client, std::string server,
+                           Asking asking) -> Task<Result<std::string>> {
+              if (asking == Asking::get) begun_.push_back(asked.entry);
               if (asked.entry == "nobody") co_return fail(Errc::not_found, "no entry");
               co_return asked.facts.mac + ' ' + asked.facts.platform + ' ' + asked.entry + ' ' +
-                  client + ' ' + server;
+                  client + ' ' + server + (asking == Asking::get ? told_more_ : "");
             }},
         [this](std::string_view client, const CatalogFile& file) {
           fetched_.push_back(std::string(client) + ' ' + file.entry->path);
@@ -104,6 +105,8 @@ class SiteFilesTest : public ::testing::Test {
   DiskPool disk_{1};
   Catalog catalog_{store_, state_};
   std::vector<std::string> fetched_;
+  std::vector<std::string> begun_;  ///< entries that GRUB was told, not only asked the size of
+  std::string told_more_;           ///< than before it was begun
   std::optional<SiteFiles> files_;
 };
 
@@ -161,8 +164,11 @@ TEST_F(SiteFilesTest, GivesGrubItsScripts) {
   EXPECT_EQ(*fetch("shim/grub.cfg"), "grub http://10.0.0.2:8080");
   const std::string machine = "boot/52:54:00:AA:BB:CC/none/x86_64-efi";
   const std::string who = "52:54:00:aa:bb:cc efi ";
-  EXPECT_EQ(*fetch(machine + ".grub"), who + " 10.0.0.9 http://10.0.0.2:8080");
-  EXPECT_EQ(*fetch(machine + "/centos7~again.grub"),
+  const auto text = [](std::string file) {
+    return file.substr(0, file.find_last_not_of('\n') + 1);
+  };
+  EXPECT_EQ(text(*fetch(machine + ".grub")), who + " 10.0.0.9 http://10.0.0.2:8080");
+  EXPECT_EQ(text(*fetch(machine + "/centos7~again.grub")),
             who + "centos7~again 10.0.0.9 http://10.0.0.2:8080");
   for (const std::string& path :
        {machine + "/nobody.grub", std::string("boot/x/none/x86_64-efi.grub"),
@@ -171,6 +177,29 @@ TEST_F(SiteFilesTest, GivesGrubItsScripts) {
     EXPECT_EQ(fetch(path).error().code, Errc::not_found) << path;
   use({.ignore_case = true});
   EXPECT_EQ(fetch("grub/x86_64-efi/grub.cfg").error().code, Errc::not_found);
+}
+
+/// A request may be forged, or only be about the size: reading is what begins an install.
+TEST_F(SiteFilesTest, BeginsNothingForGrubBeforeItReads) {
+  activate(release_with_loader());
+  const std::string path = "boot/52:54:00:AA:BB:CC/none/x86_64-efi/centos7.grub";
+  auto file = open(path);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE((*file)->acts());
+  EXPECT_TRUE(begun_.empty());
+  const std::uint64_t size = (*file)->size_bytes();
+  told_more_ = " of another title";
+  const auto first = run((*file)->read(0, 10));
+  ASSERT_TRUE(first);
+  const auto rest = run((*file)->read(10, static_cast<std::size_t>(size)));
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(begun_, std::vector<std::string>{"centos7"}) << "once";
+  EXPECT_EQ(first->size() + rest->size(), size) << "as the OACK promised";
+  EXPECT_NE(as_text(*rest).find("http://10.0.0.2:8080 of another title\n"), std::string::npos);
+  file = open(path);
+  ASSERT_TRUE(file);
+  told_more_ = std::string(10'000, 'x');
+  EXPECT_EQ(run((*file)->read(0, 10)).error().code, Errc::unavailable);
 }
 
 TEST_F(SiteFilesTest, ReadsFromTheMiddleAndStopsAtTheEnd) {
