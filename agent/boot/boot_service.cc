@@ -114,7 +114,7 @@ Task<BootService::Answered> BootService::answer(MachineFacts facts, std::string 
     case BootKind::entry: break;
   }
   if (decision.begins || decision.repeats)
-    co_return co_await start(std::move(visit), decision.entry, decision, {});
+    co_return co_await start(std::move(visit), decision.entry, decision, std::string());
   const BootEntry* entry = release->entry(decision.entry);
   if (entry->kind == EntryKind::shell) co_return Answered{here, ShellAnswer{}};
   co_return load(visit, view, *release, *entry, {});

@@ -9,14 +9,21 @@ namespace farboot {
 namespace {
 
 constexpr std::string_view kMenuUrl = "menu.url", kEntryUrl = "entry.url";
-constexpr std::string_view kByHand = "&menu=";  ///< in an address that the operator wrote
+constexpr std::string_view kByHand = "menu=";  ///< in an address that the operator wrote
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-std::string name_at(std::string_view text) {
-  return {text.begin(), std::find_if_not(text.begin(), text.end(), is_name_char)};
+/// Empty: there is none, or it goes on in what is only known later (`centos-${buildarch}`). `last`:
+/// the text ends where a value of the template follows.
+std::string name_at(std::string_view text, bool last) {
+  const auto* const end = std::find_if_not(text.begin(), text.end(), is_name_char);
+  std::string_view name = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  const std::string_view behind = text.substr(name.size());
+  if (behind.starts_with("${") || (behind.empty() && !last)) return {};
+  while (name.ends_with('.')) name.remove_suffix(1);  // of a sentence
+  return std::string(name);
 }
 
 /// What stands behind the address of menus or entries; empty: iPXE finds it out (`${target}`).
@@ -47,22 +54,24 @@ class Reach {
     for (std::size_t i = 0; i < parts->size(); ++i) {
       const TemplatePart& part = (*parts)[i];
       if (part.kind == TemplatePart::Kind::partial) read_snippet(std::string(part.text));
-      if (part.kind == TemplatePart::Kind::text) by_hand(part.text);
+      if (part.kind == TemplatePart::Kind::text) by_hand(part.text, i + 1 == parts->size());
       const bool to_menu = part.text == kMenuUrl;
       if (part.kind != TemplatePart::Kind::value || !(to_menu || part.text == kEntryUrl)) continue;
       Link link{to_menu, {}, {text.file, part.line}};
       if (i + 1 < parts->size() && (*parts)[i + 1].kind == TemplatePart::Kind::text) {
-        link.name = name_at((*parts)[i + 1].text);
+        link.name = name_at((*parts)[i + 1].text, i + 2 == parts->size());
       }
       follow(link);
     }
   }
 
   /// Such an address may be of anything: one that leads nowhere is no error.
-  void by_hand(std::string_view text) {
+  void by_hand(std::string_view text, bool last) {
     for (auto at = text.find(kByHand); at != std::string_view::npos; at = text.find(kByHand)) {
+      const bool in_address = at > 0 && (text[at - 1] == '?' || text[at - 1] == '&');
       text.remove_prefix(at + kByHand.size());
-      const std::string name = name_at(text);
+      if (!in_address) continue;
+      const std::string name = name_at(text, last);
       if (fleet_.menus.contains(name)) visit(name);
     }
   }

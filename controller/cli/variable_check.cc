@@ -15,9 +15,15 @@ class VariableCheck {
       : known_(known), findings_(findings) {}
 
   void check(const FleetVariables& variables) {
-    if (const auto loader = variables.values.find("loader"); loader != variables.values.end())
+    // An empty one turns off what another level says.
+    const auto said = [&](const char* name) {
+      const auto found = variables.values.find(name);
+      return found == variables.values.end() || found->second.empty() ? variables.values.end()
+                                                                      : found;
+    };
+    if (const auto loader = said("loader"); loader != variables.values.end())
       check_loader(loader->second, variables.places.at("loader"));
-    if (const auto reply = variables.values.find("uefi_reply"); reply != variables.values.end())
+    if (const auto reply = said("uefi_reply"); reply != variables.values.end())
       if (const auto read = dhcp::parse_reply_style(reply->second); !read)
         findings_.error(variables.places.at("uefi_reply"), "uefi_reply: " + read.error().what,
                         "agents read this variable; rename one of your own");

@@ -92,7 +92,7 @@ Exit show_image(Session& session, const std::string& name) {
   if (!done) return session.report(done.error());
   if (wants_new_import(image))
     session.note(fmt::format(
-        "{} {} lacks the ISO its installer starts from, and boots nothing: import the ISO again "
+        "{} {} lacks the ISO its installer starts from, which will not start: import the ISO again "
         "with another --tag\n",
         session.terminal().paint(Colour::yellow, "warning:"), image_id(image)));
   return session.print(image, [&] {

@@ -22,16 +22,23 @@ bool able(const AgentReport& report, std::string_view ability) {
          report.abilities.end();
 }
 
+/// An entry may only borrow files of an image, and say what is booted by itself.
+bool boots_its_own(const Release& release, const Image& image) {
+  return std::any_of(release.entries.begin(), release.entries.end(), [&](const BootEntry& entry) {
+    return entry.boot.empty() && release.image(entry.image) == &image;
+  });
+}
+
 }  // namespace
 
 std::vector<std::string> release_notes(const Release& release,
                                        const std::vector<AgentStatus>& agents) {
   std::vector<std::string> notes;
   for (const Image& image : release.images)
-    if (lacks_its_iso(image.facts))
+    if (lacks_its_iso(image.facts) && boots_its_own(release, image))
       notes.push_back(fmt::format(
           "image {}@{} was imported by a version that did not keep the ISO its installer starts "
-          "from: it boots nothing; import the ISO again with another --tag and name that one",
+          "from, which will not start; import the ISO again with another --tag and name that one",
           image.name, image.tag));
   std::vector<std::string> entries, older;
   for (const BootEntry& entry : release.entries)

@@ -56,8 +56,7 @@ number() { sed -n "s/^$1: *\([0-9.]*\).*/\1/p" "$2" | head -n 1; }
 wait_for() {
   local i
   for ((i = 0; i < 10; i++)); do
-    load 10 1 1 "$work/try.log"
-    [ "$(number 'received packets' "$work/try.log")" = 0 ] || return 0
+    if load 10 1 1 "$work/try.log" && [ "$(number 'received packets' "$work/try.log")" -gt 0 ]; then return 0; fi
     kill -0 "$server" 2>/dev/null || break
   done
   echo "dhcp_bench: $1 does not answer" >&2
@@ -103,8 +102,7 @@ if command -v dnsmasq >/dev/null; then
     --pid-file= --log-facility="$work/dnsmasq.log" &
   server=$!
   if wait_for dnsmasq; then
-    load "$rate" "$((seconds < 10 ? seconds : 10))" "$clients" "$work/dnsmasq.report"
-    peer=1
+    if load "$rate" "$((seconds < 10 ? seconds : 10))" "$clients" "$work/dnsmasq.report"; then peer=1; fi
   fi
   stop_server
 fi

@@ -69,6 +69,8 @@ void check_scripts(const MachineFacts& facts, std::string_view text, const Local
   plain.facts = {};
   plain.facts.mac = kMac;
   plain.facts.platform = facts.platform;
+  plain.local = {};
+  plain.local.way = local.way;
   const auto with = answers(text), without = answers("x");
   for (std::size_t i = 0; i < with.size(); ++i) {
     const std::string script = render_ipxe(said, with[i]);

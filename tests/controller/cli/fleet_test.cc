@@ -91,8 +91,9 @@ TEST(FleetVariables, ThatAgentsReadAreChecked) {
   EXPECT_EQ(line("loader: shim"), site +
                                       "warning: loader: shim: no such file among the boot "
                                       "loaders, machines get the usual one");
-  for (const char* good : {"loader: ipxe", "loader: snponly.efi", "uefi_reply: one_shot",
-                           "loader: shim arm64_uefi=ipxe snponly.efi"})
+  for (const char* good :
+       {"loader: ipxe", "loader: snponly.efi", "uefi_reply: one_shot", "loader: ''",
+        "uefi_reply: ''", "loader: shim arm64_uefi=ipxe snponly.efi"})
     EXPECT_EQ(line(good), "") << good;
   EXPECT_THAT(said_of_variables("loader: ipxe"),
               HasSubstr("sites/lyon.yaml:4: warning: loader: a.efi: no such file"));

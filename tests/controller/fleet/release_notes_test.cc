@@ -62,6 +62,13 @@ TEST(ReleaseNotes, TellOfImagesThatLackTheirIso) {
   image.tag = "22.04";
   image.facts.family = "ubuntu";
   image.facts.kernel = "casper/vmlinuz";
+  BootEntry& entry = release.entries.emplace_back();
+  entry.name = "rescue";
+  entry.image = "jammy@22.04";
+  entry.boot = {{"any", "image/casper/vmlinuz"}};
+  EXPECT_THAT(release_notes(release, {agent("lyon/pi1", "0.1.0", {kAbilityBootFiles})}), IsEmpty())
+      << "it only lends a file";
+  entry.boot.clear();
   EXPECT_THAT(release_notes(release, {}),
               ElementsAre(AllOf(HasSubstr("jammy@22.04"), HasSubstr("another --tag"))));
   image.facts.stage2 = "ubuntu.iso";
