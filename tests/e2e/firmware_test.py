@@ -82,7 +82,7 @@ class SignedPair(LabCase):
         folder = os.path.join(Setup.packages, suite)
         if not os.path.isdir(os.path.join(folder, "shim-signed")) or not os.path.isdir(os.path.join(folder, "grub-efi-amd64-signed")):
             self.skipTest(f"shim and GRUB of {suite} did not come from the package mirror")
-        stage = self.enterContext(self.make_stage(**options))
+        stage = self.enterContext(self.make_stage("stage" + mac[-2:], **options))      # its log is of this test alone
         stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web5": mac}, variables="{loader: shim}"),
                        loaders=[os.path.join(folder, "shim-signed/usr/lib/shim"),
                                 os.path.join(folder, "grub-efi-amd64-signed/usr/lib/grub")])
