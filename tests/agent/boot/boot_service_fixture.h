@@ -66,6 +66,23 @@ class BootServiceTest : public ::testing::Test {
   void apply(std::vector<HostSpec> hosts) {
     ASSERT_TRUE(bench->run(bench->book->apply(lyon(std::move(hosts)))));
   }
+  /// A release with a Windows image and an entry of it, `winpe`.
+  void activate_winpe() {
+    Manifest tree;
+    for (const char* path : {"Boot/BCD", "boot/boot.sdi", "sources/boot.wim"})
+      tree.files.push_back(testing::file(path));
+    auto digest = put_manifest(*bench->card.content, tree);
+    ASSERT_TRUE(digest);
+    Release release = testing::centos_release(7, bench->put_tree(10));
+    release.images.push_back(
+        {"winpe", "11", *digest, {"windows", "WinPE", "11", "x86_64", "", "", "", ""}, 1});
+    BootEntry entry;
+    entry.name = "winpe";
+    entry.kind = EntryKind::winpe;
+    entry.image = "winpe@11";
+    release.entries.push_back(entry);
+    bench->activate(release);
+  }
   std::string script(MachineFacts facts = machine()) {
     return bench->run(boot->boot_script(std::move(facts), kServer));
   }

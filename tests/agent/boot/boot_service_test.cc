@@ -210,20 +210,7 @@ TEST_F(BootServiceTest, BootsTheDiskAsSiteAndHostChoose) {
 }
 
 TEST_F(BootServiceTest, LoadsWindowsByWimboot) {
-  Manifest tree;
-  for (const char* path : {"Boot/BCD", "boot/boot.sdi", "sources/boot.wim"})
-    tree.files.push_back(testing::file(path));
-  auto digest = put_manifest(*bench->card.content, tree);
-  ASSERT_TRUE(digest);
-  Release release = testing::centos_release(7, bench->put_tree(10));
-  release.images.push_back(
-      {"winpe", "11", *digest, {"windows", "WinPE", "11", "x86_64", "", "", "", ""}, 1});
-  BootEntry entry;
-  entry.name = "winpe";
-  entry.kind = EntryKind::winpe;
-  entry.image = "winpe@11";
-  release.entries.push_back(entry);
-  bench->activate(release);
+  activate_winpe();
   auto chosen = choose("winpe", machine("52:54:00:00:00:99"));
   ASSERT_TRUE(chosen);
   expect_golden("ipxe/winpe.ipxe", masked(*chosen));

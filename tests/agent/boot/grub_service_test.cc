@@ -65,20 +65,7 @@ TEST_F(GrubServiceTest, OffersItsMenuToStrangers) {
 
 /// It would be lost for nothing: only iPXE starts WinPE.
 TEST_F(GrubServiceTest, UsesUpNoOrderThatItCannotCarryOut) {
-  Manifest tree;
-  for (const char* path : {"Boot/BCD", "boot/boot.sdi", "sources/boot.wim"})
-    tree.files.push_back(testing::file(path));
-  const auto digest = put_manifest(*bench->card.content, tree);
-  ASSERT_TRUE(digest);
-  Release release = testing::centos_release(7, bench->put_tree(10));
-  release.images.push_back(
-      {"winpe", "11", *digest, {"windows", "WinPE", "11", "x86_64", "", "", "", ""}, 1});
-  BootEntry entry;
-  entry.name = "winpe";
-  entry.kind = EntryKind::winpe;
-  entry.image = "winpe@11";
-  release.entries.push_back(entry);
-  bench->activate(release);
+  activate_winpe();
   for (const Asking asking : {Asking::head, Asking::get}) {
     const auto told = grub(kStranger + "/winpe", GrubRoot::http, asking);
     ASSERT_TRUE(told);
