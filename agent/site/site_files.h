@@ -53,10 +53,10 @@ class SiteFiles final : public TftpFileSource, public dhcp::LoaderSet {
   /// Loaders of the active release at the root; `t/<manifest>/…`, `images/<name>/…`, `a/…`; the
   /// same below dhcp::kFullIpxeFolder, where iPXE too gets what it asks for; the first script as
   /// `boot.ipxe` and, unless the operator brought one, `autoexec.ipxe` (iPXE >= 2.0
-  /// asks for that where it came from); likewise GRUB's, and what that asks for below `boot/`: by
-  /// TFTP as by HTTP GET, it begins an install. A Raspberry Pi finds the folder `rpi/` under its
-  /// serial number; shim its second stage where it does not know its folder. Errors: not_found;
-  /// unavailable while nothing is active.
+  /// asks for that where it came from); likewise GRUB's, and what that asks for below `boot/`: it
+  /// begins an install when it is read, which the TFTP server does for who has acknowledged its
+  /// options. A Raspberry Pi finds the folder `rpi/` under its serial number; shim its second stage
+  /// where it does not know its folder. Errors: not_found; unavailable while nothing is active.
   Task<Result<std::unique_ptr<TftpFile>>> open(std::string path, TftpAsker asker) override;
 
   bool loader_exists(std::string_view name) const override;
