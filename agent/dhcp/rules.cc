@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t kRuleShown = 80;  ///< of what somebody wrote
 constexpr std::size_t kWordsMax = 32;
 
-/// Between blanks; the first kWordsMax.
+/// Between blanks; at most one more than kWordsMax, which tells that there are too many.
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
   while (words.size() <= kWordsMax) {

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include <cstring>
+#include <semaphore>
 #include <stop_token>
 #include <thread>
 
@@ -81,14 +82,17 @@ TEST_P(TftpOnAWire, AnswersABroadcastRequestFromItsOwnAddress) {
 /// The table of interfaces is made anew between two looks at it, as often as that can happen.
 TEST_P(TftpOnAWire, ServesWhileInterfacesChange) {
   lan_.enter_server();
-  std::jthread changes([](const std::stop_token& done) {
+  // So many for each request: more would keep everybody else from the table.
+  constexpr std::ptrdiff_t kChanges = 20;
+  std::counting_semaphore<> due(0);
+  std::jthread changes([&due](const std::stop_token& done) {
     const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     std::strcpy(request.ifr_name, "server1");
     for (int turn = 0; !done.stop_requested(); ++turn) {
+      if (!due.try_acquire_for(std::chrono::seconds(1))) continue;  // looks whether it is over
       request.ifr_mtu = turn % 2 == 0 ? 1400 : 1500;
       EXPECT_EQ(::ioctl(any.get(), SIOCSIFMTU, &request), 0);
-      std::this_thread::sleep_for(std::chrono::microseconds(200));  // others want the table, too
     }
   });
   lan_.enter_client();
@@ -97,6 +101,7 @@ TEST_P(TftpOnAWire, ServesWhileInterfacesChange) {
     // A packet may be lost while the interface changes under it.
     auto message = decltype(client.receive())();
     for (int tries = 0; !message && tries < 5; ++tries) {
+      due.release(kChanges);
       client.send(read_request("boot/x.efi", {{"blksize", "65464"}}), kSecondServer,
                   served_->port());
       message = client.receive();

@@ -2,10 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
-#include "controller/cli/cli.h"
 #include "controller/cli/verb_tables.h"
+#include "tests/controller/cli/run_words.h"
 #include "tests/support/golden.h"
 #include "tests/support/test_controller.h"
 
@@ -25,14 +23,7 @@ class DoctorVerb : public ::testing::Test {
     for (const char* name : {"pi1", "pi2"}) controller_.enrol("lyon", name);
   }
   std::pair<int, std::string> run(std::vector<std::string> words) {
-    const std::string context = controller_.context(Role::viewer).string();
-    words.insert(words.begin(), {"farboot", "--context", context});
-    std::vector<const char*> argv;
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    std::ostringstream out;
-    Terminal terminal{out, out};
-    const int exit = run_cli(static_cast<int>(argv.size()), argv.data(), terminal);
-    return {exit, out.str()};
+    return test::run_words(controller_.context(Role::viewer), std::move(words));
   }
   TestController controller_;
 };

@@ -5,11 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "common/rpc/credentials.h"
-#include "controller/cli/cli.h"
 #include "farboot/v1/fleet.grpc.pb.h"
+#include "tests/controller/cli/run_words.h"
 #include "tests/support/test_controller.h"
 
 namespace farboot {
@@ -59,14 +58,7 @@ class OlderControllerTest : public ::testing::Test {
   ~OlderControllerTest() override { server_->Shutdown(); }
 
   std::pair<int, std::string> run(std::vector<std::string> words) {
-    const std::string context = context_.string();
-    words.insert(words.begin(), {"farboot", "--context", context});
-    std::vector<const char*> argv;
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    std::ostringstream out;
-    Terminal terminal{out, out};
-    const int exit = run_cli(static_cast<int>(argv.size()), argv.data(), terminal);
-    return {exit, out.str()};
+    return test::run_words(context_, std::move(words));
   }
   std::pair<int, std::string> import(std::vector<std::string> words) {
     words.insert(words.begin(), {"loader", "import"});
