@@ -1,10 +1,11 @@
 # ./dev fuzz, bench
 # shellcheck shell=bash
 
-# ./dev fuzz [TARGET] [SECONDS]: libFuzzer on one target or on each, starting from tests/fuzz/corpus
-# (./dev test replays the golden files as well). What it finds new lies in build/fuzz/corpus; a crash lies in build/fuzz/crash-TARGET-*.
+# ./dev fuzz [TARGET] [SECONDS]: libFuzzer on one target or on each (as many at once as there are processors), starting
+# from tests/fuzz/corpus (./dev test replays the golden files as well). What it finds new lies in build/fuzz/corpus; a crash
+# lies in build/fuzz/crash-TARGET-*.
 do_fuzz() {
-  local target=${1:-all} seconds=${2:-60} targets=() name status=0
+  local target=${1:-all} seconds=${2:-60} targets=() name status=0 running=0
   do_deps build test
   for name in tests/fuzz/fuzz_*.cc; do
     name=${name##*/fuzz_}
@@ -16,14 +17,27 @@ do_fuzz() {
   fi
   build_tree fuzz "${targets[@]/#/fuzz_}"
   for name in "${targets[@]}"; do
-    echo "fuzz $name: $seconds s"
-    mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
-    "build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
-      -artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" \
-      >"build/fuzz/$name.log" 2>&1 || { status=1; echo "fuzz $name FAILED, see build/fuzz/$name.log" >&2; }
-    grep -E 'stat::number_of_executed_units|stat::new_units_added|SUMMARY' "build/fuzz/$name.log" || true
-    rmdir --ignore-fail-on-non-empty "tests/fuzz/corpus/$name"
+    if [ "$running" -ge "$(nproc)" ]; then
+      wait -n || status=1
+      running=$((running - 1))
+    fi
+    fuzz_one "$name" "$seconds" &
+    running=$((running + 1))
   done
+  for (( ; running > 0; running--)); do wait -n || status=1; done
+  return $status
+}
+
+# fuzz_one NAME SECONDS: its figures when it is done; status 1 and its log's name if it found something.
+fuzz_one() {
+  local name=$1 log=build/fuzz/$1.log status=0
+  mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+  "build/fuzz/bin/fuzz_$name" -max_total_time="$2" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+    -artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 || status=1
+  echo "fuzz $name: $2 s, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs," \
+    "$(sed -n 's/^stat::new_units_added: *//p' "$log") new inputs$(sed -n 's/^SUMMARY/, &/p' "$log")"
+  [ $status = 0 ] || echo "fuzz $name FAILED, see $log" >&2
+  rmdir --ignore-fail-on-non-empty "tests/fuzz/corpus/$name"
   return $status
 }
 
