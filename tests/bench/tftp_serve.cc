@@ -61,6 +61,7 @@ int serve(int count, char** words) {
   Folder folder(words[2]);
   TftpServerOptions options;
   options.port = static_cast<std::uint16_t>(std::atoi(words[1]));
+  options.sessions_per_client_max = 512;  // the load comes from one address
   options.single_port = count > 3 && std::string(words[3]) == "--single-port";
   TftpServer server(loop, folder, options);
   if (auto bound = server.bind(); !bound) {
