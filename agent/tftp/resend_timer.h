@@ -1,4 +1,5 @@
-// When to send again: from the measured round trip (RFC 6298), doubled while nothing is heard.
+// When to send again: from the measured round trip (RFC 6298; at least twice the trip), doubled
+// while nothing is heard.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,7 @@ class ResendTimer {
   using Duration = std::chrono::microseconds;
 
   explicit ResendTimer(const TftpTiming& timing)
-      : min_(timing.resend_min), max_(timing.resend_max), current_(timing.first_resend) {}
+      : min_(timing.resend_margin_min), max_(timing.resend_max), current_(timing.first_resend) {}
 
   /// Wait this long for an answer. Also how long an answer to what was just sent may be on its way.
   Duration current() const { return current_; }
@@ -32,7 +33,9 @@ class ResendTimer {
       variation_ = (3 * variation_ + off) / 4;
       smoothed_ = (7 * *smoothed_ + trip) / 8;
     }
-    current_ = std::clamp(*smoothed_ + 4 * variation_, min_, max_);
+    // Many clients at once make a queue, and the trip twice as long within a few windows; a window
+    // sent again too early makes the queue longer still.
+    current_ = std::min(*smoothed_ + std::max({4 * variation_, *smoothed_, min_}), max_);
   }
 
   /// Nothing came. The doubled time stays until the next measured(): a path that became slower must

@@ -16,8 +16,8 @@
 namespace farboot {
 
 struct TftpTiming {
-  Milliseconds first_resend{1000};  ///< until a round trip was measured
-  Milliseconds resend_min{10};
+  Milliseconds first_resend{1000};     ///< until a round trip was measured
+  Milliseconds resend_margin_min{10};  ///< waited beyond a round trip, at least
   Milliseconds resend_max{8000};
   Milliseconds silence_max{30000};  ///< then the client is given up
   unsigned first_sends_max = 6;     ///< of a packet that was never answered: it may be forged

@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "agent/net/readiness.h"
+#include "agent/tftp/batch_sender.h"
 #include "common/base/clock.h"
 
 namespace farboot {
@@ -71,6 +72,7 @@ class OwnPortPeer final : public RememberingPeer {
   OwnPortPeer(Loop& loop, UdpSocket socket, const TftpParties& parties)
       : loop_(loop),
         to_(to_sockaddr(parties.client, parties.client_port)),
+        sender_(to_),
         port_(socket.port()),
         state_(std::make_shared<State>(loop, std::move(socket))) {
     // A client that went away without a word answers "port unreachable"; so we hear of it.
@@ -105,7 +107,9 @@ class OwnPortPeer final : public RememberingPeer {
   };
   static void arm(const std::shared_ptr<State>& state);
 
-  void transmit(std::span<const TftpPacket> packets) override;
+  void transmit(std::span<const TftpPacket> packets) override {
+    send_failed_ = !sender_.send(fd(), packets) || send_failed_;
+  }
   std::optional<TftpArrival> receive_now();
   bool client_is_gone() const;
 
@@ -113,37 +117,12 @@ class OwnPortPeer final : public RememberingPeer {
 
   Loop& loop_;
   sockaddr_in to_;
+  BatchSender sender_;
   std::uint16_t port_;
   std::shared_ptr<State> state_;
   bool send_failed_ = false;  ///< the reason may be that nobody listens there
   std::array<std::uint8_t, kReceiveBytesMax> buffer_;
 };
-
-void OwnPortPeer::transmit(std::span<const TftpPacket> packets) {
-  std::array<std::array<iovec, 2>, kTftpBatchMax> parts;
-  std::array<mmsghdr, kTftpBatchMax> messages{};
-  while (!packets.empty()) {
-    const std::size_t count = std::min(packets.size(), kTftpBatchMax);
-    for (std::size_t i = 0; i < count; ++i) {
-      const TftpPacket& packet = packets[i];
-      parts[i] = {iovec{.iov_base = const_cast<std::uint8_t*>(packet.header.data()),
-                        .iov_len = packet.header_bytes},
-                  iovec{.iov_base = const_cast<std::uint8_t*>(packet.payload.data()),
-                        .iov_len = packet.payload.size()}};
-      messages[i].msg_hdr.msg_name = &to_;
-      messages[i].msg_hdr.msg_namelen = sizeof to_;
-      messages[i].msg_hdr.msg_iov = parts[i].data();
-      messages[i].msg_hdr.msg_iovlen = parts[i].size();
-    }
-    int sent = 0;
-    do {
-      sent = ::sendmmsg(fd(), messages.data(), static_cast<unsigned>(count), 0);
-    } while (sent < 0 && errno == EINTR);
-    send_failed_ = send_failed_ || sent < 0;
-    // What the kernel has no room for is lost like on the wire; the client will say so.
-    packets = packets.subspan(sent > 0 ? static_cast<std::size_t>(sent) : count);
-  }
-}
 
 bool OwnPortPeer::client_is_gone() const {
   bool gone = false;
