@@ -74,7 +74,7 @@ class Transfer {
   SteadyTime progressed_;      ///< its last that acknowledged something
   bool answered_ = false;      ///< it has sent one at all
   unsigned first_sends_ = 0;
-  std::optional<SteadyTime> restarted_;  ///< at this value of acked_
+  SteadyTime echo_until_;  ///< until then an ACK of `acked_` may answer what went out twice
 };
 
 Task<Result<std::uint64_t>> Transfer::run() {
@@ -170,12 +170,7 @@ Result<Transfer::Heard> Transfer::hear(const TftpArrival& arrival) {
   if (!ack) return Heard::nothing;
   heard_ = peer_.now();
   const Heard heard = on_ack(ack->block);
-  if (heard == Heard::progress) {
-    restarted_.reset();
-  } else if (heard == Heard::restart) {
-    restarted_ = heard_;
-    go_back();
-  }
+  if (heard == Heard::restart) go_back();
   return heard;
 }
 
@@ -190,10 +185,11 @@ Transfer::Heard Transfer::on_ack(std::uint16_t number) {
       progressed_ = heard_;
     }
     if (first_answer || terms_.window_blocks == 1) return Heard::nothing;  // RFC 1123 §4.2.3.1
-    // A gap right behind it. EDK2 says so for every packet that follows: go back once, then not
-    // until an answer to what was sent again can have come.
-    if (next_ == acked_ + 1) return Heard::nothing;
-    if (restarted_ && heard_ - *restarted_ < timer_.current()) return Heard::nothing;
+    // A gap right behind it, or blocks the client had already: EDK2 says this for every packet it
+    // does not expect, iPXE for its last block come twice. Go back once, then not until the answers
+    // to what was sent again can have come, new blocks acknowledged or not: else every window that
+    // goes out twice makes the next one go out twice.
+    if (next_ == acked_ + 1 || heard_ < echo_until_) return Heard::nothing;
     return Heard::restart;
   }
   answered_ = true;
@@ -215,6 +211,7 @@ Transfer::Heard Transfer::on_ack(std::uint16_t number) {
 
 void Transfer::go_back() {
   next_ = acked_ + 1;
+  echo_until_ = peer_.now() + timer_.current();
   pace_.window_lost();
 }
 
@@ -227,7 +224,6 @@ Result<void> Transfer::on_silence() {
                 std::chrono::duration_cast<Milliseconds>(waited).count());
   timer_.back_off();
   if (highest_ == 0) return {};
-  restarted_ = peer_.now();
   go_back();
   return {};
 }

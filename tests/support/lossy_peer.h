@@ -35,6 +35,7 @@ struct LossyClient {
   std::uint32_t window_blocks = 1;
   bool asked_options = false;     ///< waits for an OACK and acknowledges it with 0
   bool acks_every_stray = false;  ///< EDK2: an ACK for every packet out of order
+  bool acks_last_again = false;   ///< iPXE, GRUB: an ACK for the last block when it comes again
   std::chrono::milliseconds resend{1000};
   bool silent = false;                           ///< never says a word
   std::optional<std::uint64_t> error_at_block;   ///< sends ERROR instead of that ACK
@@ -184,7 +185,8 @@ class LossyPeer final : public TftpPeer {
                  static_cast<std::uint16_t>(data->block - block_ - 1) < 0x8000) {
         acknowledge();
         gap_reported_ = true;
-      } else if (complete_) {
+      } else if (complete_ || (client_.acks_last_again && block_ > 0 &&
+                               data->block == static_cast<std::uint16_t>(block_))) {
         acknowledge();
       }
       return;

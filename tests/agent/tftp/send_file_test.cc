@@ -171,6 +171,25 @@ TEST(TftpSendFile, RestartsOnceForManyEqualAcks) {
   EXPECT_LE(peer.sent().size(), 161U + 2 * 16U);  // EDK2's repeated ACKs start no storm
 }
 
+/// A queue builds up, and a window goes out twice: what the client says of the second copy must not
+/// send a third.
+TEST(TftpSendFile, SendsAWindowTwiceAtMostWhenThePathBecomesSlower) {
+  for (const bool every : {false, true}) {
+    FakeTftpFile file(512 * 3200);
+    LossyPeer peer({}, {.window_blocks = 16,
+                        .acks_every_stray = every,
+                        .acks_last_again = !every,
+                        .resend = milliseconds(60'000)});
+    peer.lose = [&peer](ByteView, std::size_t number) {
+      if (number == 320) peer.set_one_way(milliseconds(20));
+      return false;
+    };
+    ASSERT_TRUE(send(peer, file, plain(512, 16)));
+    EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 3200));
+    EXPECT_LE(peer.sent().size(), 3201U + 6 * 16U) << every;
+  }
+}
+
 TEST(TftpSendFile, ResendsTheLostEndOfAWindow) {
   FakeTftpFile file(512 * 64);
   LossyPeer peer({}, {.window_blocks = 16, .resend = milliseconds(60'000)});
