@@ -74,7 +74,8 @@ class Transfer {
   SteadyTime progressed_;      ///< its last that acknowledged something
   bool answered_ = false;      ///< it has sent one at all
   unsigned first_sends_ = 0;
-  SteadyTime echo_until_;  ///< until then an ACK of `acked_` may answer what went out twice
+  SteadyTime echo_until_;    ///< until then an ACK of `acked_` may answer what went out twice
+  SteadyTime doubts_until_;  ///< until then an ACK inside the window may
 };
 
 Task<Result<std::uint64_t>> Transfer::run() {
@@ -205,7 +206,9 @@ Transfer::Heard Transfer::on_ack(std::uint16_t number) {
     next_ = block + 1;
     return Heard::progress;
   }
-  // Inside the window: the client lacks what comes next, and we go on from there.
+  // Inside the window: the client lacks what comes next, and we go on from there. Of a window that
+  // went out again after silence it may have had these blocks; what it lacks comes behind them.
+  if (heard_ < doubts_until_) return Heard::progress;
   return Heard::restart;
 }
 
@@ -225,6 +228,7 @@ Result<void> Transfer::on_silence() {
   timer_.back_off();
   if (highest_ == 0) return {};
   go_back();
+  doubts_until_ = peer_.now() + 2 * timer_.round_trip().value_or(ResendTimer::Duration(0));
   return {};
 }
 
