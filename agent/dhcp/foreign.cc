@@ -117,46 +117,93 @@ std::optional<ForeignServer> foreign_server(const Packet& packet, const Interfac
   return ForeignServer{.address = *address, .kind = *kind, .file = std::move(file)};
 }
 
-bool ForeignServers::note(const ForeignServer& server, Ipv4 sender, SteadyTime now) {
-  std::erase_if(seen_, [now](const Seen& seen) { return now - seen.last > kForgotten; });
-  for (Seen& seen : seen_) {
-    if (seen.server.address != server.address || seen.server.kind != server.kind) continue;
-    // Whoever names it too does not own it: else a forger could push it out with names of his own.
-    if (sender == server.address) seen.sender = sender;
-    seen.server = server;
-    seen.last = now;
-    return false;
+ForeignServers::Count ForeignServers::count(Part part, Ipv4 sender) const {
+  Count count;
+  for (const Seen& seen : seen_) {
+    if (seen.regular != (part == Part::regulars)) continue;
+    ++count.all;
+    if (seen.named_by(sender)) ++count.of_sender;
   }
-  const Seen made{.server = server, .sender = sender, .first = now, .last = now};
-  const auto same_sender = [&](const Seen& seen) {
-    return seen.of_another() && seen.sender == sender;
-  };
-  const bool too_many =
-      made.of_another() && static_cast<std::size_t>(std::count_if(seen_.begin(), seen_.end(),
-                                                                  same_sender)) >= kMaxOfSender;
-  if (too_many || seen_.size() >= kMax) {
-    // The one that matters least: named once, longest ago.
+  return count;
+}
+
+bool ForeignServers::has_place_for(const Seen& regular) const {
+  const Count taken = count(Part::regulars, regular.sender);
+  return taken.all < kRegularsMax &&
+         (!regular.named_by(regular.sender) || taken.of_sender < kOfSenderMax);
+}
+
+/// A newcomer, in the place of another one if need be: of one named once before one that was heard
+/// of again, and of who was silent longest.
+ForeignServers::Seen& ForeignServers::add(const ForeignServer& server, Ipv4 sender,
+                                          SteadyTime now) {
+  Seen made{.server = server, .sender = sender, .first = now, .last = now};
+  made.told = std::any_of(seen_.begin(), seen_.end(),
+                          [&](const Seen& seen) { return seen.told && seen.same_as(server); });
+  const Count taken = count(Part::newcomers, sender);
+  const bool share_used = made.named_by(sender) && taken.of_sender >= kOfSenderMax;
+  if (share_used || taken.all >= kNewcomersMax) {
     auto least = seen_.end();
     for (auto at = seen_.begin(); at != seen_.end(); ++at) {
-      if (too_many && !same_sender(*at)) continue;
+      if (at->regular || (share_used && !at->named_by(sender))) continue;
       if (least == seen_.end() ||
           std::pair(at->again(), at->last) < std::pair(least->again(), least->last))
         least = at;
     }
     seen_.erase(least);
   }
-  seen_.push_back(made);
-  return !too_many;
+  seen_.push_back(std::move(made));
+  return seen_.back();
+}
+
+std::optional<std::uint64_t> ForeignServers::note(const ForeignServer& server, Ipv4 sender,
+                                                  SteadyTime now) {
+  std::erase_if(seen_, [now](const Seen& seen) { return now - seen.last > kForgotten; });
+  const auto known = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& seen) {
+    return seen.sender == sender && seen.same_as(server);
+  });
+  Seen& seen = known == seen_.end() ? add(server, sender, now) : *known;
+  seen.server = server;
+  seen.last = now;
+  if (!seen.regular && seen.again()) seen.regular = has_place_for(seen);
+  if (seen.told) return std::nullopt;
+  const auto left_out = (seen.again() ? others_told_ : newcomers_told_).take(now);
+  if (left_out)
+    for (Seen& each : seen_) each.told = each.told || each.same_as(server);
+  return left_out;
 }
 
 std::vector<std::string> ForeignServers::troubles(SteadyTime now) const {
-  std::vector<std::string> all;
-  for (const bool again : {true, false})
-    for (const Seen& seen : seen_)
-      if (seen.again() == again && seen.server.kind != ForeignKind::agent &&
-          now - seen.last <= kForgotten && all.size() < kTold)
-        all.push_back(seen.server.advice());
-  return all;
+  struct Ranked {
+    bool newcomer;
+    std::size_t of_sender;  ///< how many of its sender come before it
+    const Seen* seen;
+  };
+  std::vector<Ranked> all;
+  for (const bool newcomer : {false, true})
+    for (const Seen& seen : seen_) {
+      if (seen.regular == newcomer || seen.server.kind == ForeignKind::agent ||
+          now - seen.last > kForgotten ||
+          std::any_of(all.begin(), all.end(),
+                      [&](const Ranked& other) { return other.seen->same_as(seen.server); }))
+        continue;
+      const auto before = std::count_if(all.begin(), all.end(), [&](const Ranked& other) {
+        return other.seen->sender == seen.sender;
+      });
+      all.push_back({newcomer, static_cast<std::size_t>(before), &seen});
+    }
+  std::stable_sort(all.begin(), all.end(), [](const Ranked& a, const Ranked& b) {
+    return std::pair(a.newcomer, a.of_sender) < std::pair(b.newcomer, b.of_sender);
+  });
+  std::vector<std::string> sentences;
+  for (const Ranked& each : all)
+    if (sentences.size() < kTold) sentences.push_back(each.seen->server.advice());
+  if (all.size() > kTold)
+    sentences.push_back(
+        fmt::format("{} more servers were seen that tell PXE clients what to boot: the log names "
+                    "them (dhcp.foreign), but for some of very many",
+                    all.size() - kTold));
+  return sentences;
 }
 
 }  // namespace farboot::dhcp

@@ -88,12 +88,12 @@ void Report::limited(const Mac& client, std::uint64_t so_far) {
               log::kv("dropped_since_start", so_far));
 }
 
-void Report::foreign(const ForeignServer& server, std::string_view interface) {
-  if (const auto left_out = foreign_.take(now()))
-    log::warn("dhcp.foreign", log::kv("server", server.address.to_string()),
-              log::kv("interface", interface), log::kv("kind", to_string(server.kind)),
-              log::kv("file", server.file), log::kv("advice", server.advice()),
-              log::kv("left_out", *left_out));
+void Report::foreign(const ForeignServer& server, std::string_view interface,
+                     std::uint64_t left_out) {
+  log::warn("dhcp.foreign", log::kv("server", server.address.to_string()),
+            log::kv("interface", interface), log::kv("kind", to_string(server.kind)),
+            log::kv("file", server.file), log::kv("advice", server.advice()),
+            log::kv("left_out", left_out));
 }
 
 }  // namespace farboot::dhcp

@@ -26,7 +26,7 @@ class Report {
   void silent(const Packet& request, Silence silence, const Place& place);
   void send_failed(const Packet& request, const Error& error, const Place& place);
   void limited(const Mac& client, std::uint64_t so_far);
-  void foreign(const ForeignServer& server, std::string_view interface);
+  void foreign(const ForeignServer& server, std::string_view interface, std::uint64_t left_out);
 
  private:
   LogLimit answered_{2000, Milliseconds(100)};
@@ -34,7 +34,6 @@ class Report {
   LogLimit silent_{500};
   LogLimit send_failed_;
   LogLimit limited_{1, Seconds(60)};
-  LogLimit foreign_{20, Seconds(60)};
   std::set<std::pair<Mac, Why>> silences_;
 };
 

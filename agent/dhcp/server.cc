@@ -260,8 +260,9 @@ void DhcpServer::Impl::on_reply(ByteView bytes, const UdpArrival& arrival,
   const auto packet = dhcp::decode(bytes);
   if (!packet) return;
   const auto server = dhcp::foreign_server(*packet, interfaces);
-  if (server && foreign.note(*server, arrival.source, system_clock().steady()))
-    report.foreign(*server, interface.name);
+  if (!server) return;
+  if (const auto left_out = foreign.note(*server, arrival.source, system_clock().steady()))
+    report.foreign(*server, interface.name, *left_out);
 }
 
 bool DhcpServer::Impl::within_rate(const Mac& client) {

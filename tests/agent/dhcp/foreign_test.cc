@@ -130,61 +130,119 @@ TEST(DhcpForeignServers, SayOnceWhatIsNewAndForgetWhatIsGone) {
   EXPECT_TRUE(servers.note(proxy, kRouter, start + Seconds(6601))) << "it is back";
 }
 
+const Ipv4 kReal = Ipv4::of(10, 77, 0, 9);
+const Ipv4 kRelay = Ipv4::of(10, 88, 0, 1);
+const Ipv4 kForger = Ipv4::of(10, 77, 0, 66);
+
+/// Each by a sender of its own, `every` so long.
+void forge(ForeignServers& servers, SteadyTime& now, std::uint32_t count,
+           Milliseconds every = Milliseconds(0)) {
+  static std::uint32_t last = 0;
+  for (std::uint32_t i = 0; i < count; ++i, now += every)
+    servers.note(proxy_at(Ipv4{++last}), Ipv4{last}, now);
+}
+
+/// Names it until it counts as heard of again.
+void hear_twice(ForeignServers& servers, Ipv4 server, Ipv4 sender, SteadyTime& now) {
+  servers.note(proxy_at(server), sender, now);
+  now += ForeignServers::kAgain;
+  servers.note(proxy_at(server), sender, now);
+}
+
 TEST(DhcpForeignServers, OneSenderThatNamesManyHidesNobody) {
   ForeignServers servers;
   SteadyTime now{Seconds(100)};
-  const Ipv4 forger = Ipv4::of(10, 77, 0, 66);
-  std::size_t news = 0;
-  for (std::uint32_t i = 1; i <= 1000; ++i)
-    news += servers.note(proxy_at(Ipv4{i}), forger, now) ? 1 : 0;
-  EXPECT_EQ(news, ForeignServers::kMaxOfSender) << "or the log's rate is used up by it";
-  EXPECT_EQ(servers.troubles(now).size(), ForeignServers::kMaxOfSender);
-  const Ipv4 other = Ipv4::of(10, 77, 0, 9);
-  EXPECT_TRUE(servers.note(proxy_at(other), other, now));
-  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(other).advice()));
+  servers.note(proxy_at(kReal), kReal, now);
+  for (std::uint32_t i = 1; i <= 1000; ++i) servers.note(proxy_at(Ipv4{i}), kForger, now);
+  EXPECT_EQ(servers.size(), 1 + ForeignServers::kOfSenderMax);
+  EXPECT_EQ(servers.troubles(now).front(), proxy_at(kReal).advice());
   // Under the name of the other server, too.
-  for (std::uint32_t i = 1; i <= 1000; ++i) servers.note(proxy_at(Ipv4{i}), other, now);
-  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(other).advice()));
+  for (std::uint32_t i = 1; i <= 1000; ++i) servers.note(proxy_at(Ipv4{i}), kReal, now);
+  EXPECT_EQ(servers.troubles(now).front(), proxy_at(kReal).advice());
+}
+
+TEST(DhcpForeignServers, ServersBehindOneRelayAllStay) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  const std::vector<Ipv4> behind = {Ipv4::of(10, 99, 0, 1), Ipv4::of(10, 99, 0, 2),
+                                    Ipv4::of(10, 99, 0, 3)};
+  for (const Ipv4 server : behind)
+    EXPECT_TRUE(servers.note(proxy_at(server), kRelay, now)) << server.to_string();
+  EXPECT_THAT(servers.troubles(now),
+              ElementsAre(proxy_at(behind[0]).advice(), proxy_at(behind[1]).advice(),
+                          proxy_at(behind[2]).advice()));
+}
+
+TEST(DhcpForeignServers, ManyNamedInTheNameOfARelayHideNoneBehindItThatIsHeardOfAgain) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  const Ipv4 one = Ipv4::of(10, 99, 0, 1), two = Ipv4::of(10, 99, 0, 2);
+  hear_twice(servers, one, kRelay, now);
+  hear_twice(servers, two, kRelay, now);
+  for (std::uint32_t i = 1; i <= 1000; ++i) servers.note(proxy_at(Ipv4{i}), kRelay, now);
+  const auto told = servers.troubles(now);
+  EXPECT_EQ(told[0], proxy_at(one).advice());
+  EXPECT_EQ(told[1], proxy_at(two).advice());
 }
 
 TEST(DhcpForeignServers, WhoIsNamedByAForgerStaysItself) {
   ForeignServers servers;
-  SteadyTime now{Seconds(100)};
-  const Ipv4 real = Ipv4::of(10, 77, 0, 9), forger = Ipv4::of(10, 77, 0, 66);
-  servers.note(proxy_at(real), real, now);
-  servers.note(proxy_at(real), forger, now);
-  for (std::uint32_t i = 1; i <= 100; ++i) {
-    now += Seconds(2);
-    servers.note(proxy_at(Ipv4{i / 2}), forger, now);
-  }
-  EXPECT_THAT(servers.troubles(now), testing::Contains(proxy_at(real).advice()));
+  const SteadyTime now{Seconds(100)};
+  EXPECT_TRUE(servers.note(proxy_at(kReal), kForger, now));
+  EXPECT_FALSE(servers.note(proxy_at(kReal), kReal, now)) << "the log has it";
+  EXPECT_THAT(servers.troubles(now), ElementsAre(proxy_at(kReal).advice())) << "nor twice here";
+  for (std::uint32_t i = 1; i <= 100; ++i) servers.note(proxy_at(Ipv4{i}), kForger, now);
+  EXPECT_EQ(servers.troubles(now).front(), proxy_at(kReal).advice());
 }
 
-TEST(DhcpForeignServers, WhoIsHeardOfAgainStaysAmongForgedOnes) {
+TEST(DhcpForeignServers, OneSenderWhoseManyAreHeardOfAgainHidesNobodyEither) {
   ForeignServers servers;
   SteadyTime now{Seconds(100)};
-  const Ipv4 real = Ipv4::of(10, 77, 0, 9);
-  const auto forge = [&](std::uint32_t from, std::uint32_t count) {
-    for (std::uint32_t i = from; i < from + count; ++i, now += Milliseconds(100))
-      servers.note(proxy_at(Ipv4{i}), Ipv4{i}, now);
-  };
-  servers.note(proxy_at(real), real, now);
-  forge(1, 20);
-  servers.note(proxy_at(real), real, now);
-  forge(1000, 10 * ForeignServers::kMax);
-  const auto told = servers.troubles(now);
-  ASSERT_EQ(told.size(), ForeignServers::kTold);
-  EXPECT_EQ(told.front(), proxy_at(real).advice());
+  for (std::uint32_t i = 1; i <= 500; ++i) hear_twice(servers, Ipv4{i}, kForger, now);
+  EXPECT_EQ(servers.size(), 2 * ForeignServers::kOfSenderMax);
+  hear_twice(servers, kReal, kReal, now);
+  EXPECT_EQ(servers.troubles(now)[1], proxy_at(kReal).advice());
+}
+
+TEST(DhcpForeignServers, WhoIsHeardOfAgainStaysHoweverManyAreForged) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  servers.note(proxy_at(kReal), kReal, now);
+  forge(servers, now, 20, Milliseconds(100));
+  servers.note(proxy_at(kReal), kReal, now);
+  forge(servers, now, 1000);
+  // Forged ones are heard of again as well, and later.
+  for (int i = 0; i < 1000; ++i)
+    hear_twice(servers, Ipv4{0x0b000000U + static_cast<std::uint32_t>(i)},
+               Ipv4{0x0b000000U + static_cast<std::uint32_t>(i)}, now);
+  EXPECT_EQ(servers.size(), ForeignServers::kRegularsMax + ForeignServers::kNewcomersMax);
+  EXPECT_EQ(servers.troubles(now).front(), proxy_at(kReal).advice());
 }
 
 TEST(DhcpForeignServers, ANewOneIsTakenThoughMostAreForged) {
   ForeignServers servers;
-  const SteadyTime now{Seconds(100)};
-  for (std::uint32_t i = 1; i <= 2 * ForeignServers::kMax; ++i)
-    EXPECT_TRUE(servers.note(proxy_at(Ipv4{i}), Ipv4{i}, now));
-  EXPECT_TRUE(servers.note(proxy_at(kRouter), kRouter, now));
-  EXPECT_FALSE(servers.note(proxy_at(kRouter), kRouter, now)) << "it is known by now";
-  EXPECT_EQ(servers.troubles(now).size(), ForeignServers::kTold);
+  SteadyTime now{Seconds(100)};
+  forge(servers, now, 1000);
+  EXPECT_EQ(servers.size(), ForeignServers::kNewcomersMax);
+  hear_twice(servers, kReal, kReal, now);
+  const auto told = servers.troubles(now);
+  EXPECT_EQ(told.front(), proxy_at(kReal).advice());
+  ASSERT_EQ(told.size(), ForeignServers::kTold + 1);
+  EXPECT_THAT(told.back(), HasSubstr("61 more servers"));
+}
+
+TEST(DhcpForeignServers, AFloodUsesUpNoLineOfWhoIsHeardOfAgain) {
+  ForeignServers servers;
+  SteadyTime now{Seconds(100)};
+  std::size_t lines = 0;
+  for (std::uint32_t i = 1; i <= 1000; ++i)
+    lines += servers.note(proxy_at(Ipv4{i}), Ipv4{i}, now) ? 1 : 0;
+  EXPECT_LT(lines, 50U);
+  EXPECT_FALSE(servers.note(proxy_at(kReal), kReal, now));
+  now += ForeignServers::kAgain;
+  EXPECT_TRUE(servers.note(proxy_at(kReal), kReal, now));
+  now += ForeignServers::kAgain;
+  EXPECT_FALSE(servers.note(proxy_at(kReal), kReal, now)) << "once";
 }
 
 }  // namespace
