@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "agent/dhcp/loaders.h"
 
@@ -34,28 +35,20 @@ bool is_startable(const Architecture& row, std::span<const Quirk> quirks) {
   });
 }
 
-/// Option 93 as Client::archs has it: no longer than our table, whatever the list is.
-std::vector<std::uint16_t> best_first(const std::vector<std::uint16_t>& listed, bool http,
+/// What nothing starts goes behind the rest.
+std::vector<std::uint16_t> best_first(std::vector<std::uint16_t> listed,
                                       std::span<const Quirk> quirks) {
-  std::vector<std::uint16_t> startable;
-  std::vector<std::uint16_t> others;
-  for (const std::uint16_t number : listed) {
+  std::stable_partition(listed.begin(), listed.end(), [quirks](std::uint16_t number) {
     const Architecture* row = architecture(number);
-    if (row != nullptr && http && row->pxe) row = architecture(*row->pxe);
-    if (row == nullptr) continue;
-    auto& part = is_startable(*row, quirks) ? startable : others;
-    if (std::find(part.begin(), part.end(), row->number) == part.end()) part.push_back(row->number);
-  }
-  startable.insert(startable.end(), others.begin(), others.end());
-  if (startable.empty() && !listed.empty()) startable.push_back(listed.front());
-  return startable;
+    return row != nullptr && is_startable(*row, quirks);
+  });
+  return listed;
 }
 
-Client by_kind(const Packet& request, std::span<const Quirk> quirks) {
+Client by_kind(const Packet& request, std::vector<std::uint16_t> archs) {
   Client client;
-  const bool http = request.class_id().starts_with(kHttpClass);
-  client.archs = best_first(request.architectures(), http, quirks);
-  if (http) {
+  client.archs = std::move(archs);
+  if (request.class_id().starts_with(kHttpClass)) {
     client.kind = ClientKind::http_boot;
     return client;
   }
@@ -64,6 +57,17 @@ Client by_kind(const Packet& request, std::span<const Quirk> quirks) {
   else
     client.kind =
         client.archs.empty() || is_bios(client.archs.front()) ? ClientKind::bios : ClientKind::uefi;
+  return client;
+}
+
+Client with_quirk(Client client, const Packet& request, std::span<const Quirk> quirks) {
+  client.quirk = quirk_of(request, client, quirks);
+  if (client.quirk == nullptr) return client;
+  if (client.quirk->kind) client.kind = *client.quirk->kind;
+  if (const auto meant = client.quirk->who.arch_listed)
+    std::iter_swap(client.archs.begin(),
+                   std::find(client.archs.begin(), client.archs.end(), *meant));
+  if (client.quirk->arch) client.archs.front() = *client.quirk->arch;
   return client;
 }
 
@@ -128,16 +132,29 @@ bool ClientMatch::fits(const Packet& request, const Client& client) const {
   return guid && guid->size() == kGuidBytes && as_text(guid->subspan(1)).starts_with(guid_begins);
 }
 
+std::vector<std::uint16_t> listed_archs(const Packet& request) {
+  const bool http = request.class_id().starts_with(kHttpClass);
+  const auto listed = request.architectures();
+  std::vector<std::uint16_t> known;
+  for (const std::uint16_t number : listed) {
+    const Architecture* row = architecture(number);
+    if (row != nullptr && http && row->pxe) row = architecture(*row->pxe);
+    if (row != nullptr && std::find(known.begin(), known.end(), row->number) == known.end())
+      known.push_back(row->number);
+  }
+  if (known.empty() && !listed.empty()) known.push_back(listed.front());
+  return known;
+}
+
 Client classify(const Packet& request, std::span<const Quirk> quirks) {
-  Client client = by_kind(request, quirks);
-  client.quirk = quirk_of(request, client, quirks);
-  if (client.quirk == nullptr) return client;
-  if (client.quirk->kind) client.kind = *client.quirk->kind;
-  if (const auto meant = client.quirk->who.arch_listed)
-    std::iter_swap(client.archs.begin(),
-                   std::find(client.archs.begin(), client.archs.end(), *meant));
-  if (client.quirk->arch) client.archs.front() = *client.quirk->arch;
-  return client;
+  return with_quirk(by_kind(request, best_first(listed_archs(request), quirks)), request, quirks);
+}
+
+Client classify_as(std::uint16_t arch, const Packet& request, std::span<const Quirk> quirks) {
+  auto archs = listed_archs(request);
+  std::stable_partition(archs.begin(), archs.end(),
+                        [arch](std::uint16_t listed) { return listed == arch; });
+  return with_quirk(by_kind(request, std::move(archs)), request, quirks);
 }
 
 std::string_view to_string(ClientKind kind) {

@@ -26,8 +26,8 @@ struct Quirk;
 
 struct Client {
   ClientKind kind = ClientKind::bios;
-  /// In the client's order, but what nothing starts behind the rest, and unknown numbers only if
-  /// there is no other; HTTP boot's numbers turned into those of the same machine's PXE.
+  /// What it is taken for comes first. Then as listed_archs(); by classify() what nothing starts is
+  /// behind the rest.
   std::vector<std::uint16_t> archs;
   const Quirk* quirk = nullptr;  ///< of its firmware; nullptr: none known
 };
@@ -39,7 +39,7 @@ bool means(std::uint16_t arch, const Client& client, std::uint16_t own);
 /// Some clients among all: whom every member that is set fits. Nothing set: everybody.
 struct ClientMatch {
   std::vector<Bytes> macs;                   ///< begins with one of these
-  std::optional<std::uint16_t> arch;         ///< its first, see means()
+  std::optional<std::uint16_t> arch;         ///< what it is taken for, see means()
   std::optional<std::uint16_t> arch_listed;  ///< among those it lists
   std::optional<ClientKind> kind;
   std::string class_begins;  ///< option 60

@@ -82,18 +82,14 @@ std::vector<std::string_view> names_for(const Context& c, std::uint16_t arch) {
   return names;
 }
 
-/// The first architecture there is a loader for wins; its first file that exists is served.
+/// For what the client is taken for; the first file that exists is served.
 std::variant<Why, Loader> loader_for(const Context& c) {
-  Why why = Why::unknown_arch;
-  for (const std::uint16_t arch : c.client.archs) {
-    if (architecture(arch) != nullptr) why = Why::no_loader;
-    const auto names = names_for(c, arch);
-    for (const std::string_view name : names)
-      if (c.loaders.loader_exists(name))
-        return Loader{.name = std::string(name), .bios = is_bios(arch)};
-    if (!names.empty()) return Why::no_loader;
-  }
-  return why;
+  if (c.client.archs.empty()) return Why::unknown_arch;
+  const std::uint16_t arch = c.client.archs.front();
+  for (const std::string_view name : names_for(c, arch))
+    if (c.loaders.loader_exists(name))
+      return Loader{.name = std::string(name), .bios = is_bios(arch)};
+  return architecture(arch) == nullptr ? Why::unknown_arch : Why::no_loader;
 }
 
 std::variant<Why, Answer> firmware_answer(const Context& c) {
@@ -265,9 +261,9 @@ std::optional<Why> not_for_us(const Packet& request, const Arrival& arrival) {
   return std::nullopt;
 }
 
-/// What operators want for this client.
-void hear_operators(Context& c, const Asker& asker) {
-  if (c.policy.wish) c.wish = c.policy.wish(asker.mac, asker.uuid);
+/// What operators want for what the client is taken for.
+void hear_operators(Context& c) {
+  c.rules.clear();
   for (const ClientRule& rule : c.policy.rules)
     if (rule.who.fits(c.request, c.client)) c.rules.push_back(&rule.what);
   std::vector<const Choice*> said = c.rules;
@@ -276,6 +272,26 @@ void hear_operators(Context& c, const Asker& asker) {
   const auto first = std::find_if(said.begin(), said.end(),
                                   [](const Choice* choice) { return choice->uefi_style; });
   c.uefi_style = first == said.end() ? c.policy.uefi_style : *(*first)->uefi_style;
+}
+
+/// As what it says it is; of several architectures, in its order, as the first for which there is
+/// a loader.
+std::variant<Why, Answer> best_answer(Context& c) {
+  const Client usual = c.client;
+  const bool needs_loader =
+      usual.kind != ClientKind::ipxe && usual.kind != ClientKind::raspberry_pi;
+  const auto listed = listed_archs(c.request);
+  if (needs_loader && listed.size() > 1) {
+    for (const std::uint16_t arch : listed) {
+      c.client = classify_as(arch, c.request, c.policy.quirks);
+      hear_operators(c);
+      auto answer = answer_for(c);
+      if (std::holds_alternative<Answer>(answer)) return answer;
+    }
+    c.client = usual;
+  }
+  hear_operators(c);
+  return answer_for(c);
 }
 
 std::string_view name_of(const Quirk* quirk) { return quirk == nullptr ? "" : quirk->name; }
@@ -306,14 +322,14 @@ Decision decide(const Packet& request, const Arrival& arrival, const Policy& pol
     return Silence{Why::elsewhere, quirk};
   if (context.client.kind == ClientKind::http_boot && context.is_ack())
     return Silence{Why::not_ours, quirk};
-  hear_operators(context, asker);
-  auto answer = answer_for(context);
+  if (policy.wish) context.wish = policy.wish(asker.mac, asker.uuid);
+  auto answer = best_answer(context);
   if (const Why* why = std::get_if<Why>(&answer)) return Silence{*why, quirk};
 
   Reply reply;
   reply.kind = context.client.kind;
   reply.style = context.uefi_style;
-  reply.quirk = quirk;
+  reply.quirk = name_of(context.client.quirk);
   reply.type = context.is_ack() ? MessageType::ack : MessageType::offer;
   reply.boot_file = std::get<Answer>(answer).boot_file;
   auto bytes = encode_reply(reply_packet(context, std::get<Answer>(answer), reply.type),

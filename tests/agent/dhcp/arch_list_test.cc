@@ -74,5 +74,68 @@ TEST(DhcpArchList, RulesAndQuirksLookAtWhatIsStarted) {
   EXPECT_EQ(told(decide(vmware, arrival_of(""), {}, every_loader())).reply.quirk, "vmware_uefi");
 }
 
+Decision with_loaders(const Packet& request, const std::vector<std::string>& here,
+                      const Policy& policy = {}) {
+  return decide(request, arrival_of(""), policy, FakeLoaders(here));
+}
+
+TEST(DhcpArchList, TheNextIsTakenWhereTheFirstHasNoLoaderHere) {
+  EXPECT_EQ(
+      told(with_loaders(listing({7, 6}), {"snponly-i386.efi", "snponly-arm64.efi"})).packet.file,
+      "snponly-i386.efi");
+  EXPECT_EQ(told(with_loaders(listing({7, 6}), {"snponly-i386.efi", "snponly.efi"})).packet.file,
+            "snponly.efi")
+      << "its own order counts";
+  EXPECT_EQ(silent(with_loaders(listing({7, 6}), {"undionly.kpxe"})), Why::no_loader);
+  EXPECT_EQ(silent(with_loaders(listing({99, 7}), {})), Why::no_loader);
+  EXPECT_EQ(silent(with_loaders(listing({99}), {})), Why::unknown_arch);
+}
+
+TEST(DhcpArchList, TheAnswerIsOfTheKindThatIsTaken) {
+  const Told uefi = told(with_loaders(listing({0, 7}), {"snponly.efi"}));
+  EXPECT_EQ(uefi.packet.file, "snponly.efi");
+  EXPECT_EQ(uefi.reply.kind, ClientKind::uefi);
+  EXPECT_FALSE(uefi.packet.find(code::kVendorSpecific)) << "it would lead UEFI firmware astray";
+  const Told bios = told(with_loaders(listing({7, 0}), {"undionly.kpxe"}));
+  EXPECT_EQ(bios.reply.kind, ClientKind::bios);
+  EXPECT_TRUE(bios.packet.find(code::kVendorSpecific));
+  const Packet vmware = listing({0, 7}, "vmware_uefi_discover");
+  EXPECT_EQ(told(with_loaders(vmware, {"snponly.efi"})).reply.quirk, "vmware_uefi");
+}
+
+TEST(DhcpArchList, OfHttpBootGoesOnToo) {
+  const Packet request = listing({20, 19, 16}, "edk2_x64_http_discover");
+  EXPECT_EQ(told(with_loaders(request, {"undionly.kpxe", "snponly.efi"})).packet.file,
+            "http://10.77.0.2/snponly.efi");
+}
+
+TEST(DhcpArchList, OperatorsLoadersCountForEachOne) {
+  Policy policy;
+  policy.rules = {*parse_client_rule("arch=pc98 loader=pc98.bin"),
+                  *parse_client_rule("arch=ia32_uefi loader=mine.efi one_shot")};
+  const std::vector<std::string> here = {"pc98.bin", "mine.efi", "snponly.efi"};
+  EXPECT_EQ(told(with_loaders(listing({1, 7}), here, policy)).packet.file, "pc98.bin")
+      << "our table has none for it";
+  EXPECT_EQ(told(with_loaders(listing({7, 1}), here, policy)).packet.file, "snponly.efi");
+  const Told second = told(with_loaders(listing({11, 6}), here, policy));
+  EXPECT_EQ(second.packet.file, "mine.efi");
+  EXPECT_EQ(second.reply.style, ReplyStyle::one_shot);
+  EXPECT_EQ(told(with_loaders(listing({7, 6}), here, policy)).reply.style, ReplyStyle::binl)
+      << "the rule is for the other one";
+  EXPECT_EQ(told(with_loaders(listing({1, 6}), {"mine.efi"}, policy)).packet.file, "mine.efi")
+      << "the first one's rule names a file that is not here";
+}
+
+TEST(DhcpArchList, WhatTheFleetWantsForAHostCountsForEachOne) {
+  Policy policy;
+  int asked = 0;
+  policy.wish = [&asked](const Mac&, const std::string&) {
+    ++asked;
+    return ClientWish{.host = {.loaders = {{.arch = 6, .name = "host.efi"}}}, .site = {}};
+  };
+  EXPECT_EQ(told(with_loaders(listing({7, 6}), {"host.efi"}, policy)).packet.file, "host.efi");
+  EXPECT_EQ(asked, 1) << "per packet";
+}
+
 }  // namespace
 }  // namespace farboot::dhcp

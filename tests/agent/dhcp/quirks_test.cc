@@ -121,9 +121,14 @@ TEST(DhcpQuirks, TheLoadersOfARowAreForItsArchitectureOnly) {
   Packet request = golden_request("vmware_uefi_discover");
   for (Option& option : request.options)
     if (option.code == code::kArchitecture) option.value = {0, 7, 0, 11};
-  EXPECT_EQ(silent(decide(request, arrival_of(""), {}, FakeLoaders({"snponly-arm64.efi"}))),
-            Why::no_loader)
-      << "the first architecture with a loader of its own decides";
+  const auto other =
+      told(decide(request, arrival_of(""), {}, FakeLoaders({"snponly-arm64.efi"}))).reply;
+  EXPECT_EQ(other.boot_file, "snponly-arm64.efi");
+  EXPECT_EQ(other.quirk, "") << "it is taken for the other architecture";
+  for (Option& option : request.options)
+    if (option.code == code::kArchitecture) option.value = {0, 11};
+  EXPECT_EQ(silent(decide(request, arrival_of(""), {}, FakeLoaders({"snponly.efi"}))),
+            Why::no_loader);
   for (Option& option : request.options)
     if (option.code == code::kArchitecture) option.value = {0, 11, 0, 7};
   EXPECT_EQ(told(decide(request, arrival_of(""), {}, every_loader())).packet.file,
