@@ -1,25 +1,15 @@
 // The agent as one program: it starts, serves and stops as systemd has it do.
-#include "agent/agent.h"
-
 #include <gmock/gmock.h>
 
-#include <csignal>
-#include <filesystem>
 #include <regex>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/dhcp_policy.h"
-#include "common/store/pack_store.h"
-#include "common/store/rocks_state.h"
 #include "common/wire/tftp.h"
+#include "tests/agent/daemon/agent_fixture.h"
 #include "tests/agent/dhcp/samples.h"
-#include "tests/agent/http/raw_client.h"
-#include "tests/support/site_bench.h"
 #include "tests/support/site_content.h"
-#include "tests/support/temp_folder.h"
-#include "tests/support/udp_client.h"
 #include "tests/support/without_net_raw.h"
 
 namespace farboot {
@@ -27,41 +17,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// An agent of a fresh site on ports of the kernel's choice.
-class AgentTest : public ::testing::Test {
- protected:
-  AgentTest() {
-    config_.state_dir = folder_ / "state";
-    config_.http_address = "127.0.0.1";
-    config_.http_port = 0;
-    config_.tftp_port = 0;
-    config_.dhcp_mode = DhcpMode::off;
-    config_.store_reserve_bytes = 1;
-  }
-  ~AgentTest() override { stop(); }
-
-  void start() {
-    auto agent = Agent::open(config_);
-    ASSERT_TRUE(agent) << agent.error().what;
-    agent_ = std::move(*agent);
-    thread_ = std::thread([this] { agent_->run(); });
-  }
-  void stop() {
-    if (!thread_.joinable()) return;
-    std::raise(SIGTERM);
-    thread_.join();
-    EXPECT_EQ(agent_->connections(), 0U);
-    agent_.reset();
-  }
-  nlohmann::json health(RawClient& client) {
-    return nlohmann::json::parse(client.get("/v1/health").body, nullptr, false);
-  }
-
-  TempFolder folder_;
-  AgentConfig config_;
-  std::unique_ptr<Agent> agent_;
-  std::thread thread_;
-};
+nlohmann::json health(RawClient& client) {
+  return nlohmann::json::parse(client.get("/v1/health").body, nullptr, false);
+}
 
 TEST_F(AgentTest, StopsWithConnectionsOpen) {
   start();
@@ -74,35 +32,8 @@ TEST_F(AgentTest, StopsWithConnectionsOpen) {
   EXPECT_TRUE(idle.at_end());
 }
 
-/// The agent's disk, read and written while it does not run: a site of one machine to install.
-class SiteOnDisk {
- public:
-  explicit SiteOnDisk(const AgentConfig& config) {
-    std::filesystem::create_directories(config.state_dir);
-    database_ = std::move(*Database::open(config.database_folder()));
-    PackStoreOptions options;
-    options.reserve_bytes = 1;
-    testing::Card card;
-    card.state = std::move(*RocksState::open(*database_));
-    card.content = std::move(*PackStore::open(*database_, config.packs_folder(), options));
-    site = std::make_unique<testing::SiteBench>(std::move(card));
-    site->open();
-  }
-  ~SiteOnDisk() { site.reset(); }  // before the database it uses
-  SiteOnDisk(const SiteOnDisk&) = delete;
-  SiteOnDisk& operator=(const SiteOnDisk&) = delete;
-  std::unique_ptr<testing::SiteBench> site;
-
- private:
-  std::unique_ptr<Database> database_;
-};
-
 TEST_F(AgentTest, KeepsWhatAMachineDidJustBeforeItStops) {
-  {
-    const SiteOnDisk disk(config_);
-    disk.site->activate(1);
-    ASSERT_TRUE(disk.site->run(disk.site->book->apply(testing::lyon({testing::web1()}))));
-  }
+  SiteOnDisk(config_).one_to_install();
   start();
   RawClient client(agent_->http_port());
   const std::string script = client.get("/boot/52:54:00:00:00:01.ipxe?buildarch=x86_64").body;
@@ -177,8 +108,8 @@ TEST_F(AgentTest, OffersTheLoaderTheFleetWantsForAHost) {
     const SiteOnDisk disk(config_);
     Release release = testing::centos_release(1, disk.site->put_tree(1));
     release.variables["loader"] = "ipxe.efi";
-    release.loaders = keep_tree(*disk.site->card.content,
-                                {{"snponly.efi", {1}}, {"ipxe.efi", {2}}, {"own.efi", {3}}});
+    release.loaders =
+        keep_tree(disk.content(), {{"snponly.efi", {1}}, {"ipxe.efi", {2}}, {"own.efi", {3}}});
     disk.site->activate(release);
     HostSpec host = testing::web1();
     host.variables["loader"] = "own.efi";

@@ -1,60 +1,17 @@
 // What the agent's settings make of TFTP and HTTP, and what TFTP tells the rest of the agent.
-#include <csignal>
-#include <filesystem>
 #include <regex>
-#include <thread>
 
 #include <gtest/gtest.h>
 
-#include "agent/agent.h"
-#include "common/store/pack_store.h"
-#include "common/store/rocks_state.h"
 #include "common/wire/tftp.h"
-#include "tests/agent/http/raw_client.h"
+#include "tests/agent/daemon/agent_fixture.h"
 #include "tests/support/eventually.h"
-#include "tests/support/site_bench.h"
-#include "tests/support/temp_folder.h"
-#include "tests/support/udp_client.h"
 
 namespace farboot {
 namespace {
 
-class AgentTftpTest : public ::testing::Test {
+class AgentTftpTest : public AgentTest {
  protected:
-  AgentTftpTest() {
-    config_.state_dir = folder_ / "state";
-    config_.http_address = "127.0.0.1";
-    config_.http_port = 0;
-    config_.tftp_port = 0;
-    config_.dhcp_mode = DhcpMode::off;
-    config_.store_reserve_bytes = 1;
-  }
-  ~AgentTftpTest() override {
-    if (!thread_.joinable()) return;
-    std::raise(SIGTERM);
-    thread_.join();
-  }
-
-  /// What lies on the agent's disk before it starts.
-  void prepare(const std::function<void(testing::SiteBench&, ContentStore&)>& fill) {
-    std::filesystem::create_directories(config_.state_dir);
-    const auto database = std::move(*Database::open(config_.database_folder()));
-    PackStoreOptions options;
-    options.reserve_bytes = 1;
-    testing::Card card;
-    card.state = std::move(*RocksState::open(*database));
-    card.content = std::move(*PackStore::open(*database, config_.packs_folder(), options));
-    testing::SiteBench site(card);
-    site.open();
-    fill(site, *card.content);
-  }
-  void start() {
-    auto agent = Agent::open(config_);
-    ASSERT_TRUE(agent) << agent.error().what;
-    agent_ = std::move(*agent);
-    thread_ = std::thread([this] { agent_->run(); });
-  }
-
   /// The first answer to a read request.
   UdpMessage ask(const UdpClient& client, const std::string& path,
                  std::vector<tftp::Option> options = {}, tftp::Mode mode = tftp::Mode::octet) {
@@ -89,11 +46,6 @@ class AgentTftpTest : public ::testing::Test {
     client.send(tftp::encode_ack(1), message->from, message->from_port);
     return std::string(as_text(data->payload));
   }
-
-  TempFolder folder_;
-  AgentConfig config_;
-  std::unique_ptr<Agent> agent_;
-  std::thread thread_;
 };
 
 TEST_F(AgentTftpTest, GrantsWhatTheSettingsAllow) {
@@ -141,10 +93,7 @@ TEST_F(AgentTftpTest, LimitsTheConnectionsOfOneAddress) {
 }
 
 TEST_F(AgentTftpTest, WhatGoesByTftpIsProgressOfTheInstall) {
-  prepare([](testing::SiteBench& site, ContentStore&) {
-    site.activate(1);
-    ASSERT_TRUE(site.run(site.book->apply(testing::lyon({testing::web1()}))));
-  });
+  SiteOnDisk(config_).one_to_install();
   start();
   RawClient http(agent_->http_port());
   const std::string script = http.get("/boot/52:54:00:00:00:01.ipxe?buildarch=x86_64").body;
@@ -162,10 +111,7 @@ TEST_F(AgentTftpTest, WhatGoesByTftpIsProgressOfTheInstall) {
 
 /// A GRUB without HTTP: its scripts, kernel and initrd by TFTP alone, and that counts.
 TEST_F(AgentTftpTest, GrubInstallsByTftp) {
-  prepare([](testing::SiteBench& site, ContentStore&) {
-    site.activate(1);
-    ASSERT_TRUE(site.run(site.book->apply(testing::lyon({testing::web1()}))));
-  });
+  SiteOnDisk(config_).one_to_install();
   config_.tftp_block_bytes_max = 8192;
   start();
   EXPECT_EQ(fetch_text("grub/x86_64-efi/grub.cfg"), "error 1");
@@ -199,17 +145,18 @@ TEST_F(AgentTftpTest, GrubInstallsByTftp) {
 
 /// A switch names undionly.kpxe to all: iPXE, which it is already, would load itself for ever.
 TEST_F(AgentTftpTest, EndsTheLoopOfASiteThatNamesOneFile) {
-  prepare([](testing::SiteBench& site, ContentStore& store) {
+  {
+    const SiteOnDisk disk(config_);
     FileEntry loader = testing::file("undionly.kpxe");
     const Bytes bytes = to_bytes("loader");
     loader.sha256 = sha256(bytes);
     loader.size_bytes = bytes.size();
     loader.chunks = {{loader.sha256, static_cast<std::uint32_t>(bytes.size())}};
-    ASSERT_TRUE(store.put(loader.sha256, bytes));
-    Release release = testing::centos_release(1, site.put_tree(1));
-    release.loaders = put_manifest(store, Manifest{{loader}}).value();
-    site.activate(release);
-  });
+    ASSERT_TRUE(disk.content().put(loader.sha256, bytes));
+    Release release = testing::centos_release(1, disk.site->put_tree(1));
+    release.loaders = put_manifest(disk.content(), Manifest{{loader}}).value();
+    disk.site->activate(release);
+  }
   start();
   const UdpClient rom;
   const auto oack = tftp::decode_oack(ask(rom, "undionly.kpxe", {{"tsize", "0"}}).bytes);
