@@ -259,13 +259,19 @@ std::string_view authority(std::string_view server) {
 }  // namespace
 
 /// `-s` opens the file; `-e` and `-f` look for it in a listing of its folder, which no network
-/// gives.
+/// gives. GRUB writes paths as they are: a serial number that would need to be escaped is not told.
 std::string grub_first_script(std::string_view server, const LocalBoot& local) {
   const std::string_view address = authority(server);
   return fmt::format(
       "# Farboot: tells who this machine is and asks what to boot\n"
       "set farboot_uuid=none\n"
       "smbios --type 1 --get-uuid 8 --set farboot_uuid\n"
+      "set farboot_serial=\n"
+      "smbios --type 1 --get-string 7 --set farboot_serial\n"
+      "if regexp --set 1:farboot_serial '^ *([0-9A-Za-z._-]{{1,64}}) *$' \"${{farboot_serial}}\"; "
+      "then\n"
+      "set farboot_uuid=\"${{farboot_uuid}}~${{farboot_serial}}\"\n"
+      "fi\n"
       "set farboot_root={http}\n"
       "if [ ! -s \"${{farboot_root}}/boot.ipxe\" ]; then set farboot_root={tftp}; fi\n"
       "set farboot_dir=\"${{farboot_root}}/boot/${{net_default_mac}}/${{farboot_uuid}}/"
@@ -337,7 +343,12 @@ std::optional<GrubAsk> parse_grub_path(std::string_view path) {
     return part;
   };
   auto mac = normalise_mac(take());
-  const std::string_view uuid = take();
+  std::string_view uuid = take();
+  std::string_view serial;
+  if (const std::size_t tilde = uuid.find('~'); tilde != std::string_view::npos) {
+    serial = uuid.substr(tilde + 1);
+    uuid = uuid.substr(0, tilde);
+  }
   const std::string_view machine = take();
   const std::size_t dash = machine.find('-');
   if (!mac || uuid.empty() || dash == std::string_view::npos) return std::nullopt;
@@ -345,6 +356,7 @@ std::optional<GrubAsk> parse_grub_path(std::string_view path) {
   GrubAsk asked;
   asked.facts.mac = *mac;
   if (uuid != "none") asked.facts.uuid = uuid;
+  asked.facts.serial = serial;
   asked.facts.buildarch = ipxe_name_of(machine.substr(0, dash));
   const std::string_view platform = machine.substr(dash + 1);
   asked.facts.platform = platform == "pc" ? "pcbios" : platform;

@@ -1,10 +1,11 @@
 // Answers as GRUB scripts: for machines that do not start iPXE (Secure Boot by a distribution's
 // signed shim and GRUB, or GRUB loaded by TFTP). Pure. No module beyond those that signed GRUBs for
 // the network have built in: echo, sleep, test, true, source, linux, chain, search, smbios,
-// minicmd.
+// minicmd; and regexp, without which the serial number is not told.
 //
 // Paths on this server, by HTTP and by TFTP alike. MAC as in GRUB's net_default_mac
-// (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints it, or `none`, MACHINE as
+// (`52:54:00:12:34:56`), UUID as `smbios --get-uuid` prints it, or `none`, and behind it, if the
+// machine has one that can stand in a path, `~` and its serial number; MACHINE as
 // `<grub_cpu>-<grub_platform>` (`x86_64-efi`, `i386-pc`):
 //
 //   is_grub_config(): Debian's asks for                 grub_first_script(), the same for every

@@ -63,6 +63,20 @@ TEST_F(GrubServiceTest, OffersItsMenuToStrangers) {
             std::string::npos);
 }
 
+TEST_F(GrubServiceTest, KnowsAHostByItsSerialNumberAlone) {
+  HostSpec host = web1();
+  host.macs.clear();
+  host.uuid.clear();
+  host.serial = "CZ1234ABCD";
+  apply({host});
+  const auto stranger = grub("52:54:00:00:00:99/none/x86_64-efi");
+  ASSERT_TRUE(stranger);
+  EXPECT_EQ(token_of(*stranger), "") << *stranger;
+  const auto told = grub("52:54:00:00:00:99/none~CZ1234ABCD/x86_64-efi");
+  ASSERT_TRUE(told);
+  EXPECT_TRUE(bench->book->attempt(token_of(*told)).attempt) << *told;
+}
+
 /// It would be lost for nothing: only iPXE starts WinPE.
 TEST_F(GrubServiceTest, UsesUpNoOrderThatItCannotCarryOut) {
   activate_winpe();

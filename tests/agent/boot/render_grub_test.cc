@@ -1,9 +1,11 @@
 #include "agent/boot/render_grub.h"
 
 #include <gtest/gtest.h>
+#include <regex.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <random>
 
@@ -189,6 +191,37 @@ TEST(RenderGrub, WritesWhatGrubCanRead) {
     for (const std::string& script : all_scripts(text)) ASSERT_EQ(complaint(script), "");
 }
 
+/// What the first script's `regexp` takes of an SMBIOS string, by the C library's rules for the
+/// same kind of expression; empty: nothing.
+std::string serial_told(const std::string& said) {
+  const std::string script = grub_first_script("http://10.4.0.2", {});
+  const std::string command = "if regexp --set 1:farboot_serial '";
+  const std::size_t begin = script.find(command);
+  if (begin == std::string::npos) return "no such command";
+  const std::size_t at = begin + command.size();
+  regex_t pattern;
+  const std::string text = script.substr(at, script.find('\'', at) - at);
+  EXPECT_EQ(::regcomp(&pattern, text.c_str(), REG_EXTENDED), 0) << text;
+  std::array<regmatch_t, 2> found{};
+  const bool matches = ::regexec(&pattern, said.c_str(), found.size(), found.data(), 0) == 0;
+  ::regfree(&pattern);
+  if (!matches) return {};
+  return said.substr(static_cast<std::size_t>(found[1].rm_so),
+                     static_cast<std::size_t>(found[1].rm_eo - found[1].rm_so));
+}
+
+// GRUB escapes nothing: what could end a request's path or mean something in it stays out.
+TEST(RenderGrub, TellsASerialNumberThatCanStandInAPath) {
+  for (const char* serial : {"CZ1234ABCD", "a.b_c-1", "0"}) EXPECT_EQ(serial_told(serial), serial);
+  EXPECT_EQ(serial_told("  CZ1234  "), "CZ1234") << "firmware pads them";
+  const std::string longest(64, 'x');
+  EXPECT_EQ(serial_told(longest), longest);
+  const std::vector<std::string> strange = {"",    "   ",  "VMware-56 4d", "/7Q/CN",     "a?b",
+                                            "a#b", "a%41", "a~b",          "a'b",        "a$b",
+                                            "a)b", "a\nb", "\xc3\xa9\x01", longest + "x"};
+  for (const std::string& serial : strange) EXPECT_EQ(serial_told(serial), "") << serial;
+}
+
 /// The words of a script as GRUB splits them: text in single quotes is none of them.
 std::string unquoted(const std::string& script) {
   std::string out;
@@ -243,6 +276,12 @@ TEST(GrubPath, TellsTheMachineAndTheEntry) {
   EXPECT_EQ(entry->facts.uuid, "");
   EXPECT_EQ(entry->facts.platform, "pcbios");
   EXPECT_EQ(entry->entry, "centos7~again");
+  const auto serial = parse_grub_path("boot/52:54:00:aa:00:01/none~CZ-1234.5_b/x86_64-efi/x.grub");
+  ASSERT_TRUE(serial);
+  EXPECT_EQ(serial->facts.uuid, "");
+  EXPECT_EQ(serial->facts.serial, "CZ-1234.5_b");
+  EXPECT_EQ(serial->entry, "x");
+  EXPECT_EQ(parse_grub_path("boot/525400aa0001/4c~/i386-pc.grub")->facts.uuid, "4c");
   // Processors are called as iPXE calls them.
   EXPECT_EQ(parse_grub_path("boot/525400aa0001/none/arm-efi.grub")->facts.buildarch, "arm32");
   EXPECT_EQ(parse_grub_path("boot/525400aa0001/none/loongarch64-efi.grub")->facts.buildarch,

@@ -53,6 +53,8 @@ TEST(Routes, FindWhoAnswers) {
        "grub_script name=52:54:00:aa:bb:cc path=boot/52:54:00:AA:bb:cc/none/x86_64-efi.grub"},
       {"/boot/52-54-00-aa-bb-cc/4c/i386-pc/a%7Eagain.grub",
        "grub_script name=52:54:00:aa:bb:cc path=boot/52-54-00-aa-bb-cc/4c/i386-pc/a~again.grub"},
+      {"/boot/52:54:00:aa:bb:cc/none~CZ1/x86_64-efi.grub",
+       "grub_script name=52:54:00:aa:bb:cc path=boot/52:54:00:aa:bb:cc/none~CZ1/x86_64-efi.grub"},
       {"/boot/nobody/none/x86_64-efi.grub", "loader path=boot/nobody/none/x86_64-efi.grub"},
       {"/grub/grub.cfg", "loader path=grub/grub.cfg"},
       {"/boot/52:54:00:aa:bb:cc", "loader path=boot/52:54:00:aa:bb:cc"},
