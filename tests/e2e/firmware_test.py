@@ -78,15 +78,17 @@ class SecureBoot(LoaderCase):
 class SignedPair(LabCase):
     """OVMF with Secure Boot on, Debian's shim and GRUB, a kernel that Debian signed: to a whole install."""
 
-    def installs(self, suite, mac, firmware="uefi-sb", **options):
+    def installs(self, suite, mac, firmware="uefi-sb", serial="", **options):
+        """With `serial`, a number, the machine is known by that alone."""
         folder = os.path.join(Setup.packages, suite)
         if not os.path.isdir(os.path.join(folder, "shim-signed")) or not os.path.isdir(os.path.join(folder, "grub-efi-amd64-signed")):
             self.skipTest(f"shim and GRUB of {suite} did not come from the package mirror")
         stage = self.enterContext(self.make_stage("stage" + mac[-2:], **options))      # its log is of this test alone
-        stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web5": mac}, variables="{loader: shim}"),
+        stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web5": f"serial: {serial}" if serial else mac}, variables="{loader: shim}"),
                        loaders=[os.path.join(folder, "shim-signed/usr/lib/shim"),
                                 os.path.join(folder, "grub-efi-amd64-signed/usr/lib/grub")])
         self.run_machine(self.machine(stage, "secure", mac, firmware=firmware, order="net", reset="stop", timeout=300,
+                                      serial_number=serial or "LAB 1/+",      # GRUB cannot put the latter in a path
                                       expect=["Farboot: centos7 of release r1", "Secure boot enabled", *self.installed_and_booted()[:-1]]))
         decided = [e["boot"] for e in stage.agent.daemon.events("boot.decided")]
         self.assertEqual(decided, ["entry"])
@@ -95,7 +97,7 @@ class SignedPair(LabCase):
 
     def test_debian_13_by_pxe(self):
         """Its GRUB reads the proxy's offer: the site's DHCP server knows nothing of us."""
-        sent, refused = self.installs("trixie", "52:54:00:65:00:11")
+        sent, refused = self.installs("trixie", "52:54:00:65:00:11", serial="LAB-0011.x")
         self.assertEqual(sent[:3], ["shim/shimx64.efi", "shim/grubx64.efi", "grub/grub.cfg"])
         self.assertEqual(refused[:3], ["shim/revocations_sku.efi", "shim/revocations_sbat.efi", "shim/shim_certificate_0.efi"])
 
@@ -105,7 +107,7 @@ class SignedPair(LabCase):
 
     def test_debian_12_by_pxe(self):
         """Its GRUB asks the server of the lease: the site's DHCP server names us, without a file. It knows no HTTP."""
-        sent, refused = self.installs("", "52:54:00:65:00:13", boot_file="")
+        sent, refused = self.installs("", "52:54:00:65:00:13", serial="LAB-0013.x", boot_file="")
         self.assertEqual(sent[:3], ["shim/shimx64.efi", "shim/grubx64.efi", "grub/grub.cfg"])
         self.assertIn("grub/x86_64-efi/http.mod", refused)
         self.assertEqual([os.path.basename(path) for path in sent[3:]], ["x86_64-efi.grub", "vmlinuz", "initrd.img"])

@@ -46,19 +46,21 @@ def write(path, text):
         file.write(text)
 
 
-def host_yaml(name, mac, entry="centos7", install=True):
-    return (f"  {name}:\n    macs: [\"{mac}\"]\n    entry: {entry}\n    install: {'true' if install else 'false'}\n")
+def host_yaml(name, known_by, entry="centos7", install=True):
+    """`known_by`: a MAC, or `serial: NUMBER`."""
+    known = known_by if known_by.startswith("serial:") else f'macs: ["{known_by}"]'
+    return (f"  {name}:\n    {known}\n    entry: {entry}\n    install: {'true' if install else 'false'}\n")
 
 
 def write_fleet(folder, hosts=None, site="lyon", style="inst", timeout=10, default="local", entries="centos7, shell, local",
                 kickstart=KICKSTART, title="Farboot {{site.name}}", limits="", variables=""):
-    """`hosts`: {name: mac} to be installed. Returns the folder."""
+    """`hosts`: {name: what it is known by} to be installed. Returns the folder."""
     write(os.path.join(folder, "fleet.yaml"),
           f'variables: {{timezone: Asia/Shanghai}}\nmenu:\n  title: "{title}"\n  timeout: {timeout}\n  default: {default}\n'
           f"  entries: [{entries}]\n" + ENTRIES.format(style=style))
     text = "labels: {region: eu}\n" + (f"limits: {limits}\n" if limits else "") + (f"variables: {variables}\n" if variables else "")
     if hosts:
-        text += "hosts:\n" + "".join(host_yaml(name, mac) for name, mac in hosts.items())
+        text += "hosts:\n" + "".join(host_yaml(name, known_by) for name, known_by in hosts.items())
     write(os.path.join(folder, "sites", f"{site}.yaml"), text)
     write(os.path.join(folder, "kickstarts", "base.ks"), kickstart)
     return folder
