@@ -105,7 +105,8 @@ v1::Report report_of(const SyncStatus& status, const SiteReport& site, std::uint
   report.set_error(clean(status.error, kReportTextMax));
   report.set_version(settings.version);
   report.set_dhcp_mode(settings.dhcp_mode);
-  report.add_abilities("boot-files");
+  for (const char* const ability : {"boot-files", "menu-links", "loader-families"})
+    report.add_abilities(ability);
   if (status.ready_proof)
     *report.mutable_ready_proof() = to_proto(DocumentKind::ready, *status.ready_proof);
   const std::size_t count = std::min(site.hosts.size(), kHostsPerReport);

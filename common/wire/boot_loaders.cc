@@ -169,6 +169,18 @@ Result<std::vector<ArchLoader>> parse_loaders(std::string_view text) {
   return loaders;
 }
 
+bool names_loader_family(std::string_view text) {
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    if (text.empty()) return false;
+    std::string_view word = text.substr(0, text.find_first_of(" \t"));
+    text.remove_prefix(word.size());
+    if (const auto equals = word.find('='); equals != std::string_view::npos)
+      word.remove_prefix(equals + 1);
+    if (!family(word).empty()) return true;
+  }
+}
+
 Result<ReplyStyle> parse_reply_style(std::string_view text) {
   if (text == "binl") return ReplyStyle::binl;
   if (text == "one_shot") return ReplyStyle::one_shot;

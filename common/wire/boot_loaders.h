@@ -52,6 +52,9 @@ inline constexpr std::size_t kLoaderWordsMax = 32;
 /// Words as parse_loader() takes them, or `ARCH=` and one. Errors: invalid.
 Result<std::vector<ArchLoader>> parse_loaders(std::string_view text);
 
+/// True if one of the words is a family. Of words that parse_loaders() refuses: nothing is said.
+bool names_loader_family(std::string_view text);
+
 /// How UEFI firmware is led to its file. `binl`: no option 43, it asks again on port 4011.
 /// `one_shot`: option 43 tells it to take the file of the offer.
 enum class ReplyStyle : std::uint8_t {

@@ -120,14 +120,14 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
   auto sound = parts_.releases.prepare(release, made.newest, parts_.clock.wall(), unused);
   if (!sound) return sound.error();
   release = std::move(sound->release);
-  for (std::string& note : release_notes(release, parts_.fleet.reports().agents()))
-    made.diff.notes.push_back(std::move(note));
 
   const auto before = parts_.fleet.sites();
   if (!before) return before.error();
   auto sites = merge_sites(parts_.state, *before, wish);
   if (!sites) return sites.error();
   made.sites = std::move(*sites);
+  for (std::string& note : release_notes(release, made.sites, parts_.fleet.reports().agents()))
+    made.diff.notes.push_back(std::move(note));
   const auto served = check_served(*before, made);
   if (!served) return served.error();
   for (const Site& old : *before) {

@@ -12,6 +12,7 @@
 namespace farboot {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const Digest kOne = sha256(as_bytes("one")), kTwo = sha256(as_bytes("two"));
@@ -66,7 +67,8 @@ TEST(LinkConvert, AReportArrivesAsItWasMeant) {
   EXPECT_EQ(report->disk_free_bytes, 77U);
   EXPECT_EQ(report->error, "disk full");
   EXPECT_EQ(report->rotten_chunks, 2U);
-  EXPECT_EQ(report->abilities, std::vector<std::string>{kAbilityBootFiles});
+  EXPECT_THAT(report->abilities,
+              ElementsAre(kAbilityBootFiles, kAbilityMenuLinks, kAbilityLoaderFamilies));
   EXPECT_EQ(report->ready_proof, status.ready_proof);
   ASSERT_EQ(report->hosts.size(), 1U);
   const HostReport& host = report->hosts[0];

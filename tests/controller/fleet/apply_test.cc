@@ -10,6 +10,7 @@
 namespace farboot {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -249,10 +250,11 @@ TEST_F(ApplyTest, NotesWhatCannotWorkAlthoughItHoldsTogether) {
   memtest.kind = EntryKind::tool;
   memtest.boot = {{"any", "assets/memtest.bin"}};
   with.entries.push_back(memtest);
+  with.sites[0].hosts[0].host.variables["loader"] = "shim";
   const auto diff = applier_.diff(with, {});
   ASSERT_TRUE(diff) << diff.error().what;
   EXPECT_THAT(diff->notes, ElementsAre(HasSubstr("no boot loaders"), HasSubstr("jammy@22.04"),
-                                       HasSubstr("lyon/pi1")));
+                                       AllOf(HasSubstr("lyon/pi1"), HasSubstr("of host web1"))));
 }
 
 TEST_F(ApplyTest, NewLoadersAreANewRelease) {
