@@ -22,7 +22,7 @@ constexpr int kUnreadTimes = 5;
 LinkConnection::LinkConnection(ConnectionHost& host, const std::shared_ptr<grpc::Channel>& channel)
     : host_(host),
       stub_(v1::Link::NewStub(channel)),
-      upstream_(std::make_shared<GrpcUpstream>(channel, host.settings.silence)),
+      upstream_(std::make_shared<GrpcUpstream>(channel, host.settings.silence, host.malformed)),
       unread_(context_, kUnreadTimes * host.settings.silence) {}
 
 void LinkConnection::cancel() {

@@ -22,7 +22,8 @@ struct ConnectionHost {
   const ContentStore& content;
   const Clock& clock;
   const AgentLinkSettings& settings;
-  Wakeup& report;  ///< raised when there is something to tell
+  Wakeup& report;       ///< raised when there is something to tell
+  LogLimit& malformed;  ///< GrpcUpstream's
   const std::function<bool()> stopping;
   /// Collects on the loop; nullopt: the agent is stopping.
   const std::function<std::optional<SiteReport>(std::size_t events_max)> collect;

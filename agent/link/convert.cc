@@ -136,7 +136,7 @@ WelcomeTerms from_proto(const v1::Welcome& message) {
   return terms;
 }
 
-Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
+Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take, LogLimit& malformed) {
   for (v1::Chunk& message : *frame.mutable_chunks()) {
     FetchedChunk chunk;
     auto id = digest_from_proto(message.id());
@@ -145,8 +145,9 @@ Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take) {
     chunk.wire_bytes = message.ByteSizeLong();
     auto bytes = decode_chunk(std::move(message));
     if (!bytes) {
-      log::warn("link.chunk_malformed", log::kv("chunk", id->short_hex()),
-                log::kv("error", bytes.error().what));
+      if (const auto left_out = malformed.take(system_clock().steady()))
+        log::warn("link.chunk_malformed", log::kv("chunk", id->short_hex()),
+                  log::kv("error", bytes.error().what), log::kv("left_out", *left_out));
       continue;
     }
     chunk.bytes = std::move(*bytes);

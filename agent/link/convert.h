@@ -4,6 +4,7 @@
 
 #include "agent/link/link.h"
 #include "agent/sync/sync.h"
+#include "common/base/log_limit.h"
 #include "common/base/result.h"
 #include "farboot/v1/link.pb.h"
 
@@ -37,7 +38,8 @@ struct WelcomeTerms {
 WelcomeTerms from_proto(const v1::Welcome& message);
 
 /// Hands a frame's chunks on. A chunk that cannot even be decoded is as good as one that did not
-/// come. Errors: invalid (a chunk without a name), or `take`'s own.
-Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take);
+/// come; `malformed`: the lines that say so. Errors: invalid (a chunk without a name), or `take`'s
+/// own.
+Result<void> take_frame(v1::ChunkFrame& frame, const Upstream::Take& take, LogLimit& malformed);
 
 }  // namespace farboot

@@ -23,8 +23,12 @@ Error closed() { return fail(Errc::unavailable, "the connection to the controlle
 
 }  // namespace
 
-GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence)
-    : channel_(std::move(channel)), silence_max_(kSilenceGrowsTo * silence), silence_(silence) {}
+GrpcUpstream::GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence,
+                           LogLimit& malformed)
+    : channel_(std::move(channel)),
+      silence_max_(kSilenceGrowsTo * silence),
+      malformed_(malformed),
+      silence_(silence) {}
 
 Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> want,
                                  const Take& take) {
@@ -51,7 +55,7 @@ Result<void> GrpcUpstream::fetch(const Digest& release, std::span<const Digest> 
     silence.heard();
     return came;
   };
-  while (taken && comes()) taken = take_frame(frame, take);
+  while (taken && comes()) taken = take_frame(frame, take, malformed_);
   if (!taken) {
     context.TryCancel();
     while (reader->Read(&frame)) {

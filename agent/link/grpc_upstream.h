@@ -17,7 +17,9 @@ namespace farboot {
 class GrpcUpstream final : public Upstream {
  public:
   /// `silence`: how long nothing may come; each time nothing came, the next fetch waits longer.
-  GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence);
+  /// `malformed`: lines on chunks that cannot be decoded. It outlives this, which is one
+  /// connection: who comes and goes writes no more of them. Fetch()'s thread only.
+  GrpcUpstream(std::shared_ptr<grpc::Channel> channel, Milliseconds silence, LogLimit& malformed);
 
   Result<void> fetch(const Digest& release, std::span<const Digest> want,
                      const Take& take) override;
@@ -29,6 +31,7 @@ class GrpcUpstream final : public Upstream {
  private:
   std::shared_ptr<grpc::Channel> channel_;
   const Milliseconds silence_max_;
+  LogLimit& malformed_;
   Milliseconds silence_;  ///< of the next fetch; fetch()'s thread only
   std::mutex mutex_;
   grpc::ClientContext* running_ = nullptr;

@@ -88,6 +88,7 @@ struct Link::State {
   AgentLinkSettings settings;
   std::atomic<bool> stopped{false};
   Wakeup report, work_due;
+  LogLimit malformed;  ///< the worker's
   Guarded<Credentials> credentials;
   Guarded<Shared> shared;
   std::shared_ptr<Guarded<Examined>> examined = std::make_shared<Guarded<Examined>>();
@@ -195,6 +196,7 @@ Error Link::State::talk_once(Milliseconds& spread, bool& worked) {
       parts.clock,
       settings,
       report,
+      malformed,
       [this] { return stopping(); },
       [this](std::size_t events_max) -> std::optional<SiteReport> {
         if (!callbacks.collect) return SiteReport{};

@@ -9,6 +9,7 @@
 #include "common/rpc/chunk_frame.h"
 #include "tests/agent/link/hostile_controller.h"
 #include "tests/agent/link/link_agent.h"
+#include "tests/support/logged.h"
 
 namespace farboot {
 namespace {
@@ -226,6 +227,20 @@ TEST_F(HostileChunks, OfSizesThatCannotBe) {
     }
   });
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("event=link.chunk_malformed"));
+}
+
+TEST_F(HostileChunks, ThatCannotBeDecodedFillNoLog) {
+  constexpr int kSpoilt = 3;
+  constexpr int kPieces = 400;  // each of which was a line once
+  testing::Logged log;
+  expect_survives(kSpoilt, [](v1::ChunkFrame& frame, const Digest&) {
+    frame.mutable_chunks(0)->set_size_bytes(0);
+    frame.mutable_chunks(0)->set_payload("x");
+    for (int i = 1; i < kPieces; ++i) *frame.add_chunks() = v1::Chunk(frame.chunks(0));
+  });
+  const int lines = testing::Logged::count(log.take(), "link.chunk_malformed");
+  EXPECT_GE(lines, 1);
+  EXPECT_LT(lines, 2 * 60) << "one burst, not one of each fetch";
 }
 
 TEST_F(HostileChunks, InEncodingsThatAreUnknownOrBroken) {
