@@ -18,7 +18,8 @@ struct AgentFinding {
   bool operator==(const AgentFinding&) const = default;
 };
 
-/// By agent. Errors: unavailable (not connected, or gone meanwhile), timeout, cancelled.
+/// By agent. Errors: unavailable (not connected, or gone meanwhile and not back in time, or
+/// revoked), timeout, cancelled.
 using Diagnoses = std::map<std::string, Result<std::vector<AgentFinding>>>;
 
 /// Examines these agents side by side; blocks until all have answered, or their time is up.

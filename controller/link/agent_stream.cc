@@ -33,13 +33,20 @@ void AgentStream::put(SharedMessage message) {
   if (waiting_.size() == 1) StartWrite(waiting_.front().get());
 }
 
+void AgentStream::welcome(v1::ControllerMessage message) {
+  auto shared = std::make_shared<const v1::ControllerMessage>(std::move(message));
+  const std::lock_guard lock(mutex_);
+  if (finished_) return;
+  welcomed_ = true;
+  put(std::move(shared));
+}
+
 void AgentStream::send(v1::ControllerMessage message) {
   auto shared = std::make_shared<const v1::ControllerMessage>(std::move(message));
   bool full = false;
   {
     const std::lock_guard lock(mutex_);
-    if (finished_) return;
-    welcomed_ = true;
+    if (finished_ || !welcomed_) return;
     full = waiting_.size() >= kWaitingMax;
     if (!full) put(std::move(shared));
   }

@@ -50,7 +50,9 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
   /// After begin().
   const AgentRecord& agent() const { return agent_; }
 
-  /// Thread-safe. Nothing is sent after finish().
+  /// The first that is sent. Nothing is after finish().
+  void welcome(v1::ControllerMessage message);
+  /// Thread-safe. Ignored before the welcome, as by send_state(), and after finish().
   void send(v1::ControllerMessage message);
   /// A desired state and its offers: take the place of those that still wait. Ignored before the
   /// welcome was sent (who sends it looks again then), and if one of a later `revision` was given

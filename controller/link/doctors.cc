@@ -9,8 +9,6 @@
 namespace farboot {
 namespace {
 
-constexpr Milliseconds kLook{200};  ///< so soon a caller that has gone is seen
-
 v1::ControllerMessage doctor_request(std::uint64_t request) {
   v1::ControllerMessage message;
   message.mutable_doctor()->set_request(request);
@@ -36,11 +34,11 @@ void Doctors::answer(const std::string& agent, std::uint64_t request,
   changed_.notify_all();
 }
 
-void Doctors::gone(const std::string& agent) {
+void Doctors::dismiss(const std::string& agent) {
   {
     const std::lock_guard lock(mutex_);
     for (auto& [request, open] : open_)
-      if (open.agent == agent) open.gone = true;
+      if (open.agent == agent) open.dismissed = true;
   }
   changed_.notify_all();
 }
@@ -50,7 +48,6 @@ std::vector<std::uint64_t> Doctors::again(const std::string& agent) {
   std::vector<std::uint64_t> unanswered;
   for (auto& [request, open] : open_) {
     if (open.agent != agent || open.findings) continue;
-    open.gone = false;
     open.again = true;
     unanswered.push_back(request);
   }
@@ -62,36 +59,44 @@ void Doctors::forget(std::uint64_t request) {
   open_.erase(request);
 }
 
-Result<std::vector<AgentFinding>> Doctors::wait(std::uint64_t request, SteadyTime until,
-                                                const std::function<bool()>& given_up) {
+Result<std::vector<AgentFinding>> Doctors::end(Requests::iterator settled) {
+  Open open = std::move(open_.extract(settled).mapped());
+  if (open.findings) return std::move(*open.findings);
+  return fail(Errc::unavailable, "it was revoked meanwhile");
+}
+
+Result<std::vector<AgentFinding>> Doctors::wait(std::uint64_t request, const Patience& patience) {
   std::unique_lock lock(mutex_);
-  const auto ended = [&](Result<std::vector<AgentFinding>> result) {
-    open_.erase(request);
-    return result;
-  };
   for (;;) {
     const auto found = open_.find(request);
     if (found == open_.end()) return fail(Errc::cancelled, "nobody asked for it");
-    if (found->second.findings) return ended(std::move(*found->second.findings));
-    if (found->second.gone)
-      return ended(fail(Errc::unavailable,
-                        "its connection broke meanwhile, and what it found is lost; ask again"));
-    if (system_clock().steady() >= until)
-      return ended(fail(Errc::timeout, "{}",
-                        found->second.again ? "its connection broke meanwhile, and what it found "
-                                              "is lost; it was asked anew and needs longer"
-                                            : "not in time"));
+    if (settled(found->second)) return end(found);
     lock.unlock();
-    const bool over = given_up && given_up();
+    const bool late = patience.clock.steady() >= patience.until;
+    const bool away = late && !patience.connected();
+    const bool over = patience.given_up && patience.given_up();
     lock.lock();
-    if (over) return ended(fail(Errc::cancelled, "the caller has gone"));
-    changed_.wait_for(lock, kLook);
+    // Others look at the request, but only who waits for it takes it away.
+    Open& open = found->second;
+    if (settled(open)) return end(found);
+    if (over || late) {
+      const bool again = open.again;
+      open_.erase(found);
+      if (over) return fail(Errc::cancelled, "the caller has gone");
+      if (away)
+        return fail(Errc::unavailable, "its connection broke meanwhile, and it did not come back");
+      return fail(Errc::timeout, "{}",
+                  again ? "its connection broke meanwhile, and what it found is lost; it was asked "
+                          "anew and needs longer"
+                        : "not in time");
+    }
+    changed_.wait_for(lock, patience.look, [&] { return settled(open); });
   }
 }
 
 Diagnoses LinkService::Impl::diagnose(const std::vector<std::string>& agents,
                                       const std::function<bool()>& given_up) {
-  const SteadyTime until = system_clock().steady() + parts_.settings.doctor_wait;
+  const SteadyTime until = parts_.clock.steady() + parts_.settings.doctor_wait;
   Diagnoses out;
   std::map<std::string, std::uint64_t> asked;
   for (const std::string& agent : agents) {
@@ -106,8 +111,12 @@ Diagnoses LinkService::Impl::diagnose(const std::vector<std::string>& agents,
     asked[agent] = request;
     stream->send(doctor_request(request));
   }
-  for (const auto& [agent, request] : asked)
-    out.emplace(agent, doctors_.wait(request, until, given_up));
+  for (const auto& [agent, request] : asked) {
+    const std::function<bool()> connected = [this, &agent] {
+      return streams_.of_agent(agent) != nullptr;
+    };
+    out.emplace(agent, doctors_.wait(request, {parts_.clock, until, given_up, connected}));
+  }
   return out;
 }
 

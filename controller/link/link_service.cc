@@ -94,7 +94,7 @@ grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& h
   welcome.set_heartbeat_seconds(static_cast<std::uint32_t>(parts_.settings.heartbeat.count()));
   welcome.set_spread_seconds(static_cast<std::uint32_t>(spread));
   welcome.set_event_acked(*acknowledged);
-  stream.send(std::move(message));
+  stream.welcome(std::move(message));
   // Greeted first, then read: a change in between is pushed twice, never missed.
   std::set<Digest> broken;
   const StateMessages desired = state_messages(agent.site, broken);
@@ -180,7 +180,6 @@ void LinkService::Impl::on_ended(AgentStream& stream) {
   if (!streams_.remove(stream)) return;
   const std::string& agent = stream.agent().id;
   log::info("link.disconnected", log::kv("agent", agent));
-  doctors_.gone(agent);
   parts_.sink.on_disconnected(agent);
 }
 
@@ -192,6 +191,7 @@ void LinkService::Impl::agent_changed(const std::string& id, const std::string& 
                     : decode_agent_record(record);
   const bool same = stream && now && now->key_id == stream->agent().key_id;
   if (now && !now->revoked && (same || !stream)) return;
+  if (!now || now->revoked) doctors_.dismiss(id);
   log::warn("link.dropped", log::kv("agent", id));
   streams_.drop(id, {grpc::StatusCode::PERMISSION_DENIED, "agent " + id + ": revoked"});
 }

@@ -90,9 +90,11 @@ class Wiretaps final : public grpc::experimental::ServerInterceptorFactoryInterf
 class SinkTap final : public ReportSink {
  public:
   using Tap = std::function<void(const AgentReport&)>;
-  SinkTap(Fleet& fleet, Guarded<Tap>& before_report)
-      : fleet_(fleet), before_report_(before_report) {}
+  SinkTap(Fleet& fleet, Guarded<std::function<void()>>& before_welcome, Guarded<Tap>& before_report)
+      : fleet_(fleet), before_welcome_(before_welcome), before_report_(before_report) {}
   void on_hello(const std::string& agent, const std::string& site, const HeldState& held) override {
+    const auto tap = before_welcome_.with([](const auto& set) { return set; });
+    if (tap) tap();
     fleet_.on_hello(agent, site, held);
   }
   void on_connected(const std::string& agent, const std::string& site) override {
@@ -110,6 +112,7 @@ class SinkTap final : public ReportSink {
 
  private:
   Fleet& fleet_;
+  Guarded<std::function<void()>>& before_welcome_;
   Guarded<Tap>& before_report_;
 };
 
@@ -182,7 +185,7 @@ void LinkController::open() {
   releases = std::make_unique<ReleaseBook>(*state, key);
   fleet = std::make_unique<Fleet>(*state, key, clock);
   FARBOOT_CHECK(fleet->open().has_value());
-  sink_ = std::make_unique<SinkTap>(*fleet, before_report_);
+  sink_ = std::make_unique<SinkTap>(*fleet, before_welcome_, before_report_);
   link_state_ = std::make_unique<StateTap>(*state, before_read_);
   service_ = std::make_unique<LinkService>(LinkService::Parts{*link_state_, *content, *enrolment,
                                                               *sink_, clock, key.verify_key(),

@@ -59,6 +59,11 @@ class LinkController {
     before_report_.with([&](auto& held) { held = std::move(tap); });
   }
 
+  /// Called when an agent has said hello, before it is welcomed, on the thread that welcomes it.
+  void before_welcome(std::function<void()> tap) {
+    before_welcome_.with([&](auto& held) { held = std::move(tap); });
+  }
+
   /// Called with each key of the state that the link is about to read; may throw.
   void before_read(std::function<void(std::string_view)> tap) {
     before_read_.with([&](auto& held) { held = std::move(tap); });
@@ -110,6 +115,7 @@ class LinkController {
   UniqueFd port_hold_;  ///< so that nobody takes our port while we are down
   Guarded<ChunkWatch> watch_;
   Guarded<std::function<void(const AgentReport&)>> before_report_;
+  Guarded<std::function<void()>> before_welcome_;
   Guarded<std::function<void(std::string_view)>> before_read_;
   std::unique_ptr<ReportSink> sink_;
   std::unique_ptr<StateStore> link_state_;

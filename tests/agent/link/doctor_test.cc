@@ -75,6 +75,8 @@ TEST_F(DoctorLink, OutlivesALinkThatEndsBeforeItIsThrough) {
   auto asked = std::async(std::launch::async, [&] { return controller_.diagnose({"lyon/pi1"}); });
   const auto done = held.get_future().get();
   agent_.stop();
+  ASSERT_TRUE(eventually([&] { return controller_.counts().connected == 0; }));
+  controller_.clock.advance(LinkSettings().doctor_wait);
   EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::unavailable);
   done({});  // of a link that is gone: AddressSanitizer looks
 }

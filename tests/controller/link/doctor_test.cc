@@ -6,9 +6,25 @@
 namespace farboot {
 namespace {
 
+/// How often somebody who waits was looked for.
+class Looks {
+ public:
+  /// For `given_up`: goes on.
+  bool count() {
+    ++count_;
+    return false;
+  }
+  void wait_for_another() const {
+    const int seen = count_;
+    EXPECT_TRUE(eventually([&] { return count_ > seen; }));
+  }
+
+ private:
+  std::atomic<int> count_ = 0;
+};
+
 class LinkDoctor : public LinkServiceTest {
  protected:
-  explicit LinkDoctor(LinkSettings settings = {}) : LinkServiceTest(settings) {}
   std::future<Diagnoses> ask(std::function<bool()> given_up = {}) {
     return std::async(std::launch::async, [this, given_up = std::move(given_up)] {
       return controller_.diagnose({"lyon/pi1"}, given_up);
@@ -85,14 +101,57 @@ TEST_F(LinkDoctor, EndsTheStreamOfOneThatTalksTooMuch) {
   EXPECT_THAT(agent->end().what, HasSubstr("257 findings"));
 }
 
-TEST_F(LinkDoctor, IsToldWhenTheAgentGoesMeanwhile) {
+/// Its time is the controller's clock's, which stands still: looks alone end nothing.
+TEST_F(LinkDoctor, WaitsForAnAgentThatRestartsMeanwhile) {
+  auto before = connected();
+  Looks looks;
+  auto asked = ask([&] { return looks.count(); });
+  const auto request = before->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  before.reset();
+  ASSERT_TRUE(eventually([&] { return controller_.counts().connected == 0; }));
+  looks.wait_for_another();
+  const auto agent = connected();
+  ASSERT_EQ(agent->hear(v1::ControllerMessage::kDoctor).doctor().request(), request);
+  ASSERT_TRUE(agent->say(answer(request)));
+  const Diagnoses found = asked.get();
+  ASSERT_TRUE(found.at("lyon/pi1")) << found.at("lyon/pi1").error().what;
+}
+
+TEST_F(LinkDoctor, IsToldWhenTheAgentDoesNotComeBack) {
   auto agent = connected();
   auto asked = ask();
   agent->hear(v1::ControllerMessage::kDoctor);
   agent.reset();
+  ASSERT_TRUE(eventually([&] { return controller_.counts().connected == 0; }));
+  controller_.clock.advance(LinkSettings().doctor_wait);
   const auto found = asked.get();
   EXPECT_EQ(found.at("lyon/pi1").error().code, Errc::unavailable);
-  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("what it found is lost"));
+  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("did not come back"));
+}
+
+TEST_F(LinkDoctor, DoesNotWaitForOneThatIsRevokedMeanwhile) {
+  const auto agent = connected();
+  auto asked = ask();
+  agent->hear(v1::ControllerMessage::kDoctor);
+  ASSERT_TRUE(controller_.enrolment->revoke("lyon/pi1"));
+  const auto found = asked.get();
+  EXPECT_EQ(found.at("lyon/pi1").error().code, Errc::unavailable);
+  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("revoked"));
+}
+
+/// The first answer to a hello is the welcome: who is asked for before it is asked behind it.
+TEST_F(LinkDoctor, AsksNobodyBeforeTheWelcome) {
+  Looks looks;
+  std::future<Diagnoses> asked;
+  controller_.before_welcome([&] {
+    asked = ask([&] { return looks.count(); });
+    looks.wait_for_another();
+  });
+  const auto agent = connected();
+  const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  ASSERT_TRUE(agent->say(answer(request)));
+  EXPECT_TRUE(asked.get().at("lyon/pi1"));
+  controller_.before_welcome({});
 }
 
 TEST_F(LinkDoctor, AsksAnewWhoComesBackMeanwhile) {
@@ -113,15 +172,11 @@ TEST_F(LinkDoctor, AsksAnewWhoComesBackMeanwhile) {
   ASSERT_TRUE(third->say(answer(next)));
 }
 
-class LinkDoctorInHaste : public LinkDoctor {
- protected:
-  LinkDoctorInHaste() : LinkDoctor({.doctor_wait = Milliseconds(50)}) {}
-};
-
-TEST_F(LinkDoctorInHaste, WaitsOnlySoLong) {
+TEST_F(LinkDoctor, WaitsOnlySoLong) {
   const auto agent = connected();
   auto asked = ask();
   const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  controller_.clock.advance(LinkSettings().doctor_wait);
   EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::timeout);
   ASSERT_TRUE(agent->say(answer(request)));  // too late: nobody listens any more
   v1::AgentMessage report;
