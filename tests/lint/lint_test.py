@@ -42,6 +42,32 @@ class DepsTest(unittest.TestCase):
         self.assertIn("this needs root, and there is no sudo: apt-get", done.stderr)
 
 
+class TreeTest(unittest.TestCase):
+    """What make-tree.sh asks of apt for its kernel."""
+
+    def test_nothing_of_the_machine_is_written(self):
+        with tempfile.TemporaryDirectory() as top:
+            log = os.path.join(top, "log")
+            for name in ("apt-get", "apt-cache"):
+                with open(os.path.join(top, name), "w", encoding="utf-8") as file:
+                    file.write(f"""#!{shutil.which('bash')}
+                        echo "$@" >>{log}
+                        case "$*" in
+                          *depends*) echo "  Depends: linux-image-6.1.0-1-cloud-amd64" ;;
+                          *download*) exit 100 ;;
+                        esac\n""")
+                os.chmod(file.name, 0o755)
+            subprocess.run(["bash", os.path.join(TOP, "tests/e2e/lab/make-tree.sh"), os.path.join(top, "tree")],
+                           env={**os.environ, "PATH": f"{top}:{os.environ['PATH']}", "TMPDIR": top}, check=False,
+                           capture_output=True, text=True)
+            with open(log, encoding="utf-8") as file:
+                calls = file.read().splitlines()
+        self.assertIn("download linux-image-6.1.0-1-cloud-amd64", calls[-1])
+        for call in calls:
+            for where in ("Dir::State=", "Dir::State::status=", "Dir::Cache="):
+                self.assertIn(f"-o {where}{top}/", call)
+
+
 class ToolsTest(unittest.TestCase):
     """What `./dev lint` makes of a tool that finds something."""
 

@@ -40,19 +40,24 @@ noise() { # SEED BYTES: the same bytes for the same seed, not compressible
 
 old() { find "$@" -exec touch -hd @$SOURCE_DATE_EPOCH {} +; }
 
+# private_apt TOOL COMMAND...: knows the machine's sources, as new as they are now, and writes only below $w
+private_apt() {
+  local tool=$1 apt=$w/apt
+  shift
+  "$tool" -qq -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
+    -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
 fetch_kernel() { # the smallest of Debian's: made for virtual machines
   local package
   kernel=$cache/kernel
   [ ! -f "$kernel/complete" ] || return 0
-  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1 || true)
-  if [ -z "$package" ]; then
-    apt-get -qq update
-    package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1)
-  fi
+  mkdir -p "$w"/apt/{state/lists/partial,cache/archives/partial} "$w/deb" "$cache"
+  : >"$w/apt/status"
+  private_apt apt-get update
+  package=$(private_apt apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1)
   say "fetching $package"
-  mkdir -p "$w/deb" "$cache"
-  chmod 777 "$w" "$w/deb" # apt fetches as its own user
-  (cd "$w/deb" && { apt-get -qq download "$package" || { apt-get -qq update && apt-get -qq download "$package"; }; })
+  (cd "$w/deb" && private_apt apt-get download "$package")
   dpkg-deb -x "$w/deb/$package"_*.deb "$w/kernel"
   touch "$w/kernel/complete"
   rm -rf "$kernel"
