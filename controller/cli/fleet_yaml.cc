@@ -59,6 +59,11 @@ FleetSources read_sources(YamlReader& reader, const YamlNode& node, const std::s
   return out;
 }
 
+bool is_empty(const YamlNode& node) {
+  return node.kind == YamlNode::Kind::null ||
+         (node.kind == YamlNode::Kind::map && node.members.empty());
+}
+
 void read_files(YamlReader& reader, const YamlNode& node, FleetEntry& out) {
   for (const YamlMember& member : reader.map(node, "files")) {
     if (!is_boot_file_name(member.key)) {
@@ -113,7 +118,8 @@ FleetEntry read_entry(YamlReader& reader, const YamlMember& member) {
       read_kind(reader, value, out);
       out.kind = reader.at(value);
     }
-    if (field.key == "boot") out.boot = read_sources(reader, value, "boot");
+    // Nothing in it is as good as no `boot`: the entry boots what its kind does.
+    if (field.key == "boot" && !is_empty(value)) out.boot = read_sources(reader, value, "boot");
     if (field.key == "files") read_files(reader, value, out);
     if (field.key == "variables") out.variables = reader.variables(value);
   }

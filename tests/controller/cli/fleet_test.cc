@@ -198,6 +198,18 @@ TEST(FleetDirectory, WantsAFileWhereOneIsToBeNamed) {
               HasSubstr("fleet.yaml:5: error: files: extra: names no file\n"));
 }
 
+/// As fleets that programs write have it: nothing said is the default.
+TEST(FleetDirectory, TakesAnEmptyBootForNone) {
+  for (const char* const boot : {"{}", "", "~"}) {
+    const auto said_with = [&](const char* entry) {
+      return said_of(fmt::format("entries:\n  m:\n    {}\n    boot: {}\n", entry, boot));
+    };
+    EXPECT_EQ(said_with("image: centos7@1708"), "") << boot;
+    EXPECT_EQ(said_with("kind: shell"), "") << boot;
+    EXPECT_THAT(said_with("kind: tool"), HasSubstr("entry m has no image")) << boot;
+  }
+}
+
 TEST(FleetDirectory, WantsTheDefaultInTheFirstMenu) {
   EXPECT_EQ(said_of("menu:\n  default: b\n  entries: [a, {menu: m, entries: [b]}]\n"
                     "entries: {a: {kind: shell}, b: {kind: local}}\n"),
