@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "agent/doctor/machine.h"
 #include "common/base/bytes.h"
 
 namespace farboot::doctor {
@@ -27,8 +29,8 @@ std::vector<Machine> machines_of(const SnippetFacts& facts) {
                            {"farboot-ia32", {6}, false, facts.uefi_ia32},
                            {"farboot-x64", {7, 9}, false, facts.uefi_x64},
                            {"farboot-arm64", {11}, false, facts.uefi_arm64},
-                           {"farboot-http-x64", {16}, true, facts.uefi_x64},
-                           {"farboot-http-arm64", {19}, true, facts.uefi_arm64}};
+                           {"farboot-http-x64", {16}, true, facts.http_x64},
+                           {"farboot-http-arm64", {19}, true, facts.http_arm64}};
   std::erase_if(all, [](const Machine& machine) { return machine.loader.empty(); });
   return all;
 }
@@ -126,6 +128,8 @@ std::string kea(const SnippetFacts& facts) {
   return out + "\n]\n";
 }
 
+bool is_shim(std::string_view loader) { return loader.starts_with("shim/"); }
+
 /// What a switch that knows one name for all machines needs besides.
 std::string one_name_for_all(const SnippetFacts& facts, std::string_view comment) {
   std::string out;
@@ -135,6 +139,12 @@ std::string one_name_for_all(const SnippetFacts& facts, std::string_view comment
     out += fmt::format("{} A pool of BIOS machines: {}.\n", comment, facts.bios);
   if (!facts.uefi_arm64.empty() && one_loader(facts) != facts.uefi_arm64)
     out += fmt::format("{} A pool of arm64 machines: {}.\n", comment, facts.uefi_arm64);
+  if (is_shim(one_loader(facts)))
+    return out +
+           fmt::format(
+               "{0} It is shim, for Secure Boot: it asks for its GRUB, and that for the rest, by\n"
+               "{0} next-server. No option 60 and no option 43 here.\n",
+               comment);
   out += fmt::format(
       "{0} iPXE is given that name again, and asks for it by TFTP: the agent knows it by\n"
       "{0} how it asks, and answers with its script. No option 60 and no option 43 here.\n",
@@ -164,26 +174,45 @@ constexpr std::array<std::pair<std::string_view, Maker>, 6> kKinds{{{"dnsmasq", 
                                                                     {"cisco", cisco},
                                                                     {"h3c", h3c}}};
 
-std::string loader_name(const dhcp::Policy& policy, unsigned arch, const dhcp::LoaderSet* loaders) {
-  for (const dhcp::LoaderRow& row : policy.loaders) {
-    if (row.arch != arch) continue;
-    for (const std::string& name : row.names)
-      if (loaders == nullptr || loaders->loader_exists(name)) return name;
-  }
-  return {};
+class EveryLoader final : public dhcp::LoaderSet {
+ public:
+  bool loader_exists(std::string_view) const override { return true; }
+};
+
+/// What a machine of this kind is offered, whom no list leaves out; empty: nothing.
+std::string offered(const SnippetFacts& facts, const dhcp::Policy& policy, const Played& machine,
+                    const dhcp::LoaderSet& loaders) {
+  dhcp::Arrival arrival;
+  arrival.our_address = facts.address;
+  const auto decision = dhcp::decide(discover(machine, 1), arrival, policy, loaders);
+  const auto* const reply = std::get_if<dhcp::Reply>(&decision);
+  if (reply == nullptr) return {};
+  const std::string top = base_url(facts) + "/";
+  return reply->boot_file.starts_with(top) ? reply->boot_file.substr(top.size()) : reply->boot_file;
 }
 
 }  // namespace
 
 SnippetFacts snippet_facts(Ipv4 address, const dhcp::Policy& policy,
                            const dhcp::LoaderSet* loaders) {
-  return {.address = address,
-          .http_port = policy.http_port,
-          .script_path = policy.script_path,
-          .bios = loader_name(policy, 0, loaders),
-          .uefi_ia32 = loader_name(policy, 6, loaders),
-          .uefi_x64 = loader_name(policy, 7, loaders),
-          .uefi_arm64 = loader_name(policy, 11, loaders)};
+  SnippetFacts facts{
+      .address = address, .http_port = policy.http_port, .script_path = policy.script_path};
+  dhcp::Policy open = policy;
+  open.denied = open.allowed = {};
+  open.elsewhere = {};
+  const EveryLoader every;
+  const Mac mac = made_up_mac(address);
+  const auto name = [&](Client client, std::uint16_t arch) {
+    return offered(facts, open, {.client = client, .mac = mac, .arch = arch},
+                   loaders == nullptr ? every : *loaders);
+  };
+  facts.bios = name(Client::bios, 0);
+  facts.uefi_ia32 = name(Client::uefi_ia32, 6);
+  facts.uefi_x64 = name(Client::uefi_x64, 7);
+  facts.uefi_arm64 = name(Client::uefi_arm64, 11);
+  facts.http_x64 = name(Client::http_x64, 16);
+  facts.http_arm64 = name(Client::http_x64, 19);
+  return facts;
 }
 
 const std::vector<std::string_view>& snippet_kinds() {

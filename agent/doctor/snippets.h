@@ -19,11 +19,15 @@ struct SnippetFacts {
   std::string script_path = "/boot.ipxe";
   std::string bios;        ///< architecture 0
   std::string uefi_ia32;   ///< 6
-  std::string uefi_x64;    ///< 7, 9, and 16 by HTTP
-  std::string uefi_arm64;  ///< 11, and 19 by HTTP
+  std::string uefi_x64;    ///< 7, 9
+  std::string uefi_arm64;  ///< 11
+  std::string http_x64;    ///< 16
+  std::string http_arm64;  ///< 19
 };
 
-/// The loaders as proxyDHCP would choose them; `loaders` nullptr: the first name of each row.
+/// The loaders that proxyDHCP would choose for a machine nobody named: by the fleet's and the
+/// site's `loader` and by rules for its kind. `loaders` nullptr: as if every file were there. Calls
+/// `policy.wish`.
 SnippetFacts snippet_facts(Ipv4 address, const dhcp::Policy& policy,
                            const dhcp::LoaderSet* loaders);
 

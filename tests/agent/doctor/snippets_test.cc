@@ -11,6 +11,7 @@
 namespace farboot::doctor {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -72,7 +73,7 @@ TEST(Snippets, NameOurAddressPortAndLoaders) {
   other.address = Ipv4::of(192, 168, 7, 9);
   other.http_port = 8080;
   other.bios = "b.kpxe", other.uefi_x64 = "x.efi", other.uefi_ia32 = "i.efi",
-  other.uefi_arm64 = "a.efi";
+  other.uefi_arm64 = "a.efi", other.http_x64 = "x.efi";
   for (const std::string_view kind : {"dnsmasq", "isc", "kea", "openwrt"}) {
     SCOPED_TRACE(kind);
     const std::string text = text_of(kind, other);
@@ -100,6 +101,53 @@ TEST(Snippets, NameOnlyWhatTheReleaseHolds) {
   }
 }
 
+/// As proxyDHCP would: the site's words, then rules for machines of a kind; not those for some.
+SnippetFacts facts_where(std::string_view site_loader, std::string_view rule,
+                         const dhcp::LoaderSet& loaders) {
+  dhcp::Policy policy;
+  policy.wish = [words = std::string(site_loader)](const Mac&, const std::string&) {
+    dhcp::ClientWish wish;
+    if (!words.empty()) wish.site.loaders = *dhcp::parse_loaders(words);
+    return wish;
+  };
+  if (!rule.empty()) policy.rules = {*dhcp::parse_client_rule(rule)};
+  EXPECT_TRUE(policy.denied.add("02:fb")) << "a list of machines changes no line";
+  return snippet_facts(Ipv4::of(10, 4, 0, 2), policy, &loaders);
+}
+
+const Only kWithShim({"undionly.kpxe", "snponly.efi", "snponly-arm64.efi", "shim/shimx64.efi",
+                      "grub/grubx64.efi"});
+
+TEST(Snippets, NameWhatTheSiteWants) {
+  const SnippetFacts shim = facts_where("shim", "", kWithShim);
+  EXPECT_EQ(shim.bios, "undionly.kpxe");
+  EXPECT_EQ(shim.uefi_ia32, "");
+  EXPECT_EQ(shim.uefi_x64, "shim/shimx64.efi");
+  EXPECT_EQ(shim.uefi_arm64, "snponly-arm64.efi") << "there is no shim for it here";
+  EXPECT_EQ(shim.http_x64, "shim/shimx64.efi");
+  EXPECT_EQ(shim.http_arm64, "snponly-arm64.efi");
+  const SnippetFacts http = facts_where("x64_uefi_http=shim", "", kWithShim);
+  EXPECT_EQ(http.uefi_x64, "snponly.efi");
+  EXPECT_EQ(http.http_x64, "shim/shimx64.efi");
+  EXPECT_EQ(facts_where("shim", "arch=x64_uefi loader=grub", kWithShim).uefi_x64,
+            "grub/grubx64.efi");
+  EXPECT_EQ(facts_where("", "52:54:00 loader=shim", kWithShim).uefi_x64, "snponly.efi");
+}
+
+TEST(Snippets, LeadFirmwareToShim) {
+  const SnippetFacts shim = facts_where("shim", "", kWithShim);
+  EXPECT_THAT(text_of("dnsmasq", shim),
+              AllOf(HasSubstr("tag:farboot-x64,shim/shimx64.efi,10.4.0.2,10.4.0.2\n"),
+                    HasSubstr("tag:farboot-http-x64,http://10.4.0.2/shim/shimx64.efi,")));
+  EXPECT_THAT(text_of("openwrt", shim), HasSubstr("tag:farboot-x64,shim/shimx64.efi,10.4.0.2,"));
+  EXPECT_THAT(text_of("isc", shim), HasSubstr("  filename \"shim/shimx64.efi\";\n"));
+  EXPECT_THAT(text_of("kea", shim), HasSubstr("\"boot-file-name\": \"shim/shimx64.efi\"}"));
+  for (const char* const kind : {"cisco", "h3c"})
+    EXPECT_THAT(text_of(kind, shim),
+                AllOf(HasSubstr("next-server 10.4.0.2\n"), HasSubstr(" shim/shimx64.efi\n"),
+                      HasSubstr("Secure Boot"), Not(HasSubstr("answers with its script"))));
+}
+
 TEST(Snippets, SaysWhichKindsThereAre) {
   const auto none = snippet("windows", facts());
   ASSERT_FALSE(none);
@@ -107,12 +155,12 @@ TEST(Snippets, SaysWhichKindsThereAre) {
   EXPECT_THAT(none.error().what, HasSubstr("dnsmasq, isc, kea, openwrt, cisco, h3c"));
 }
 
-/// With every loader, and with the few of Debian 12.
+/// With every loader, with the few of Debian 12, with shim.
 std::vector<SnippetFacts> all_facts() {
   SnippetFacts few = facts();
-  few.uefi_ia32.clear(), few.uefi_arm64.clear();
+  few.uefi_ia32.clear(), few.uefi_arm64.clear(), few.http_arm64.clear();
   few.http_port = 8080;
-  return {facts(), few};
+  return {facts(), few, facts_where("shim", "", kWithShim)};
 }
 
 class SnippetsForPrograms : public testing::Test {
