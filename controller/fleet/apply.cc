@@ -41,6 +41,18 @@ Result<std::vector<ImageRecord>> resolve_images(const ImageBook& book, Release& 
   return out;
 }
 
+Result<std::map<std::string, Manifest>> trees_of(const ContentStore& content,
+                                                 const Release& release,
+                                                 const std::vector<std::string>& images) {
+  std::map<std::string, Manifest> trees;
+  for (const std::string& image : images) {
+    auto tree = get_manifest(content, release.image(image)->manifest);
+    if (!tree) return prefix("image " + image, tree.error());
+    trees.emplace(image, std::move(*tree));
+  }
+  return trees;
+}
+
 Result<std::vector<Site>> merge_sites(const StateStore& state, const std::vector<Site>& before,
                                       const FleetWish& wish) {
   if (wish.sites.size() > kSitesMax)
@@ -109,7 +121,9 @@ Result<Applier::Candidate> Applier::candidate(const FleetWish& wish,
   std::vector<std::string> loader_paths;
   if (*loaders)
     for (const LoaderFile& file : (*loaders)->files) loader_paths.push_back(file.path);
-  const auto needs = check_entry_needs(release, wish.assets, loader_paths);
+  const auto trees = trees_of(parts_.content, release, images_looked_into(release));
+  if (!trees) return trees.error();
+  const auto needs = check_entry_needs(release, wish.assets, loader_paths, *trees);
   if (!needs) return needs.error();
 
   auto newest = parts_.releases.newest();

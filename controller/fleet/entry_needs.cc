@@ -1,15 +1,42 @@
 #include "controller/fleet/entry_needs.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "common/content/spelling.h"
 
 namespace farboot {
 namespace {
 
+constexpr std::string_view kBootWim = "sources/boot.wim";
+
+/// As agents find it: else they call it missing when a machine boots.
+Result<void> find(const Manifest& tree, std::string_view path) {
+  Spelling spelling(path);
+  for (const FileEntry& file : tree.files) spelling.look(file.path);
+  const auto meant = spelling.meant();
+  return meant ? Result<void>() : meant.error();
+}
+
+bool takes_from_image(const FileSources& sources) {
+  return std::any_of(sources.begin(), sources.end(), [](const auto& each) {
+    const auto source = file_source(each.second);
+    return source && source->in == FileSource::In::image;
+  });
+}
+
+bool looks_into_image(const BootEntry& entry) {
+  return entry.kind == EntryKind::winpe || takes_from_image(entry.boot) ||
+         std::any_of(entry.files.begin(), entry.files.end(),
+                     [](const auto& file) { return takes_from_image(file.second); });
+}
+
 class EntryNeeds {
  public:
   EntryNeeds(const Release& release, const Manifest& assets,
-             const std::vector<std::string>& loaders)
-      : release_(release), assets_(assets), loaders_(loaders) {}
+             const std::vector<std::string>& loaders, const std::map<std::string, Manifest>& trees)
+      : release_(release), assets_(assets), loaders_(loaders), trees_(trees) {}
 
   Result<void> check(const BootEntry& entry) const {
     const Image* image = release_.image(entry.image);
@@ -25,9 +52,14 @@ class EntryNeeds {
     } else if (windows && entry.boot.empty()) {
       return fail(Errc::invalid, "image {} holds Windows: say kind winpe", entry.image);
     }
-    if (auto good = check(entry.boot); !good) return prefix("boot", good.error());
+    const auto tree = trees_.find(entry.image);
+    const Manifest* files = tree == trees_.end() ? nullptr : &tree->second;
+    if (entry.kind == EntryKind::winpe && files != nullptr && !entry.files.contains("boot.wim"))
+      if (auto good = find(*files, kBootWim); !good && good.error().code == Errc::invalid)
+        return prefix("image " + entry.image, good.error());
+    if (auto good = check(entry.boot, files); !good) return prefix("boot", good.error());
     for (const auto& [name, sources] : entry.files)
-      if (auto good = check(sources); !good) return prefix("files: " + name, good.error());
+      if (auto good = check(sources, files); !good) return prefix("files: " + name, good.error());
     return {};
   }
 
@@ -36,15 +68,19 @@ class EntryNeeds {
     return std::find(loaders_.begin(), loaders_.end(), loader) != loaders_.end();
   }
 
-  /// Files in an image are looked up where they are loaded: discs differ in case.
-  Result<void> check(const FileSources& sources) const {
+  Result<void> check(const FileSources& sources, const Manifest* tree) const {
     for (const auto& [platform, text] : sources) {
       const auto source = file_source(text);
       if (!source) continue;  // the release itself is refused for it
+      if (source->in == FileSource::In::image) {
+        if (tree == nullptr) continue;
+        if (const auto found = find(*tree, source->path); !found)
+          return fail(Errc::invalid, "image/{}", found.error().what);
+        continue;
+      }
       const bool there = source->in == FileSource::In::assets
                              ? assets_.find(source->path) != nullptr
-                         : source->in == FileSource::In::loaders ? holds(source->path)
-                                                                 : true;
+                             : holds(source->path);
       if (!there) return fail(Errc::invalid, "{}: is not there", printable(text));
     }
     return {};
@@ -53,13 +89,23 @@ class EntryNeeds {
   const Release& release_;
   const Manifest& assets_;
   const std::vector<std::string>& loaders_;
+  const std::map<std::string, Manifest>& trees_;
 };
 
 }  // namespace
 
+std::vector<std::string> images_looked_into(const Release& release) {
+  std::set<std::string> images;
+  for (const BootEntry& entry : release.entries)
+    if (release.image(entry.image) != nullptr && looks_into_image(entry))
+      images.insert(entry.image);
+  return {images.begin(), images.end()};
+}
+
 Result<void> check_entry_needs(const Release& release, const Manifest& assets,
-                               const std::vector<std::string>& loaders) {
-  const EntryNeeds needs(release, assets, loaders);
+                               const std::vector<std::string>& loaders,
+                               const std::map<std::string, Manifest>& trees) {
+  const EntryNeeds needs(release, assets, loaders, trees);
   for (const BootEntry& entry : release.entries) {
     const auto good = needs.check(entry);
     if (!good) return prefix(fmt::format("entry {}", entry.name), good.error());

@@ -2,6 +2,7 @@
 // right sort. Pure.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,13 @@
 
 namespace farboot {
 
-/// `loaders`: paths of the imported boot loaders. Errors: invalid, with the entry's name.
+/// Images (`name@tag`) whose files the entry takes by name, in whatever case they are spelt.
+std::vector<std::string> images_looked_into(const Release& release);
+
+/// `loaders`: paths of the imported boot loaders. `trees`: of images_looked_into(); nothing is said
+/// of files in others. Errors: invalid, with the entry's name.
 Result<void> check_entry_needs(const Release& release, const Manifest& assets,
-                               const std::vector<std::string>& loaders);
+                               const std::vector<std::string>& loaders,
+                               const std::map<std::string, Manifest>& trees);
 
 }  // namespace farboot

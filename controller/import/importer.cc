@@ -5,13 +5,13 @@
 #include <clocale>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <memory>
 #include <set>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/content/spelling.h"
 #include "common/content/whole_iso.h"
 #include "controller/import/directory_source.h"
 #include "controller/import/http_fetch.h"
@@ -65,12 +65,6 @@ Error with_way_out(const std::string& source, Error error) {
   return error;
 }
 
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
 /// Where the installer's own files are: the directory of the .treeinfo, the root nearly always.
 TreeNames names_of(const Listing& listing, const std::set<std::string>& paths,
                    const std::string& root) {
@@ -80,10 +74,10 @@ TreeNames names_of(const Listing& listing, const std::set<std::string>& paths,
   for (const auto& [path, text] : listing.texts)
     if (path.starts_with(prefix)) names.texts[path.substr(prefix.size())] = text;
   names.has_file = [&paths](std::string_view path) { return paths.contains(std::string(path)); };
-  names.in_any_case = [&paths](std::string_view wanted) -> std::string {
-    for (const std::string& path : paths)
-      if (same_but_for_case(path, wanted)) return path;
-    return {};
+  names.in_any_case = [&paths](std::string_view wanted) {
+    Spelling spelling(wanted);
+    for (const std::string& path : paths) spelling.look(path);
+    return spelling.meant();
   };
   return names;
 }

@@ -44,9 +44,9 @@ using HasFile = std::function<bool(std::string_view path)>;
 /// was looked for.
 struct TreeNames {
   HasFile has_file;
-  /// The path that is this one but for upper and lower case, or ``: Windows' discs spell their own
-  /// as they like. Not set: only by has_file.
-  std::function<std::string(std::string_view path)> in_any_case;
+  /// The path that this one means if case does not count, as Spelling::meant(). Not set: only by
+  /// has_file.
+  std::function<Result<std::string>(std::string_view path)> in_any_case;
   std::map<std::string, std::string> texts;
   std::string root;
 };

@@ -164,12 +164,23 @@ void find_boot_pair(const TreeNames& tree, ImageFacts& facts) {
   }
 }
 
-bool has_in_any_case(const TreeNames& tree, std::string_view path) {
-  return tree.in_any_case ? !tree.in_any_case(path).empty() : tree.has_file(path);
+/// False: it is not there. Errors: invalid, there is more than one.
+Result<bool> has_in_any_case(const TreeNames& tree, std::string_view path) {
+  if (!tree.in_any_case) return tree.has_file(path);
+  const auto meant = tree.in_any_case(path);
+  if (!meant && meant.error().code != Errc::not_found) return meant.error();
+  return meant.has_value();
 }
 
-/// WinPE, as wimboot starts it: boot.wim is enough, BCD and boot.sdi may come out of it.
-bool is_windows(const TreeNames& tree) { return has_in_any_case(tree, "sources/boot.wim"); }
+/// WinPE, as wimboot starts it: boot.wim is enough, BCD and boot.sdi may come out of it. Of two
+/// that differ in case agents serve neither, so such a tree is refused.
+Result<bool> is_windows(const TreeNames& tree) {
+  auto windows = has_in_any_case(tree, "sources/boot.wim");
+  if (!windows || !*windows) return windows;
+  for (const char* const path : {"boot/bcd", "boot/boot.sdi"})
+    if (const auto there = has_in_any_case(tree, path); !there) return there.error();
+  return true;
+}
 
 /// For which machines, by the loader a disc has for them.
 ImageFacts windows_facts(const TreeNames& tree) {
@@ -182,7 +193,7 @@ ImageFacts windows_facts(const TreeNames& tree) {
                                    Loader{"efi/boot/bootia32.efi", "i386"}};
   ImageFacts facts = {.family = "windows", .distro = "Windows", .arch = "x86_64"};
   for (const Loader& loader : kLoaders) {
-    if (!has_in_any_case(tree, loader.path)) continue;
+    if (const auto there = has_in_any_case(tree, loader.path); there && !*there) continue;
     facts.arch = loader.arch;
     break;
   }
@@ -229,8 +240,9 @@ Result<ImageFacts> understand(const TreeNames& tree) {
   }
   if (facts.kernel.empty() || facts.initrd.empty()) find_boot_pair(tree, facts);
   if (facts.kernel.empty() || facts.initrd.empty()) {
-    if (!is_windows(tree)) return no_boot_files(tree);
-    return windows_facts(tree);
+    const auto windows = is_windows(tree);
+    if (!windows) return windows.error();
+    return *windows ? Result<ImageFacts>(windows_facts(tree)) : no_boot_files(tree);
   }
   if (facts.stage2.empty() && facts.family == "redhat")
     facts.stage2 = first_present(tree, {"images/install.img", "LiveOS/squashfs.img"});

@@ -257,6 +257,27 @@ TEST_F(ApplyTest, NotesWhatCannotWorkAlthoughItHoldsTogether) {
                                        AllOf(HasSubstr("lyon/pi1"), HasSubstr("of host web1"))));
 }
 
+TEST_F(ApplyTest, LooksForFilesInTheirImage) {
+  FleetWish with = wish();
+  add_asset(with, "BOOT.img", "1");
+  add_asset(with, "Boot.img", "2");
+  Image image;
+  image.name = "tools";
+  image.tag = "1";
+  image.manifest = *put_manifest(content_, std::exchange(with.assets, {}));
+  ASSERT_TRUE(images_.add(image, "tools", clock_.wall()));
+  BootEntry& tool = with.entries.emplace_back();
+  tool.name = "tool";
+  tool.kind = EntryKind::tool;
+  tool.image = "tools";
+  tool.boot = {{"any", "image/boot.img"}};
+  EXPECT_EQ(applier_.diff(with, {}).error().what,
+            "entry tool: boot: image/boot.img: is ambiguous, there are BOOT.img and Boot.img; keep "
+            "one of them");
+  with.entries.back().boot = {{"any", "image/Boot.img"}};
+  EXPECT_TRUE(applier_.diff(with, {}));
+}
+
 TEST_F(ApplyTest, NewLoadersAreANewRelease) {
   ASSERT_TRUE(applier_.apply(wish(), {}));
   ASSERT_TRUE(images_.set_loaders({sha256(as_bytes("ipxe")), {}, {}, {}}));

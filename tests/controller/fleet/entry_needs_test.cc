@@ -8,6 +8,7 @@ namespace {
 struct Sample {
   Release release;
   Manifest assets;
+  std::map<std::string, Manifest> trees;
   std::vector<std::string> loaders{"snponly.efi", "wimboot"};
 
   Sample() {
@@ -22,7 +23,7 @@ struct Sample {
     assets.files.push_back({.path = "shl.ini"});
   }
   std::string refusal() const {
-    const auto good = check_entry_needs(release, assets, loaders);
+    const auto good = check_entry_needs(release, assets, loaders, trees);
     return good ? "" : good.error().what;
   }
 };
@@ -51,6 +52,28 @@ TEST(EntryNeeds, NothingElseBootsAWindowsImage) {
   Sample sample;
   sample.release.entries[2].image = "win@11";
   EXPECT_EQ(sample.refusal(), "") << "a tool may take files from it";
+}
+
+TEST(EntryNeeds, FilesOfAnImageAreFoundInAnyCase) {
+  Sample sample;
+  EXPECT_EQ(images_looked_into(sample.release), std::vector<std::string>{"win@11"});
+  Manifest& tree = sample.trees["win@11"];
+  tree.files = {{.path = "BOOTMGR"}, {.path = "Sources/Boot.wim"}};
+  EXPECT_EQ(sample.refusal(), "");
+  tree.files.push_back({.path = "sources/BOOT.WIM"});
+  EXPECT_EQ(sample.refusal(),
+            "entry pe: image win@11: sources/boot.wim: is ambiguous, there are Sources/Boot.wim "
+            "and sources/BOOT.WIM; keep one of them");
+  sample.release.entries[0].files["boot.wim"] = {{"any", "image/BOOTMGR"}};
+  EXPECT_EQ(sample.refusal(), "") << "it has its own";
+  tree.files.push_back({.path = "BootMgr"});
+  EXPECT_EQ(sample.refusal(),
+            "entry pe: files: bootmgr: image/bootmgr: is ambiguous, there are BOOTMGR and "
+            "BootMgr; keep one of them");
+  tree.files.push_back({.path = "bootmgr"});
+  EXPECT_EQ(sample.refusal(), "") << "it is spelt as it is asked for";
+  tree.files.clear();
+  EXPECT_EQ(sample.refusal(), "entry pe: files: boot.wim: image/BOOTMGR: is not there");
 }
 
 TEST(EntryNeeds, FilesMustBeThere) {

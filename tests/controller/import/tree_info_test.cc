@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "common/content/spelling.h"
 #include "small_tree.h"
 
 namespace farboot {
@@ -20,6 +21,14 @@ TreeNames names_of(std::set<std::string> paths, std::map<std::string, std::strin
   };
   names.texts = std::move(texts);
   return names;
+}
+
+void spelt_as_they_like(TreeNames& names, std::vector<std::string> paths) {
+  names.in_any_case = [paths = std::move(paths)](std::string_view wanted) {
+    Spelling spelling(wanted);
+    for (const std::string& path : paths) spelling.look(path);
+    return spelling.meant();
+  };
 }
 
 TEST(Ini, ReadsSectionsKeysAndComments) {
@@ -123,14 +132,26 @@ TEST(Understand, KnowsWindowsByItsBootWim) {
 
 TEST(Understand, KnowsWindowsHoweverItIsSpelt) {
   TreeNames names = names_of({"SOURCES/Boot.WIM", "EFI/Boot/bootaa64.efi"}, {});
-  names.in_any_case = [](std::string_view path) -> std::string {
-    if (path == "sources/boot.wim") return "SOURCES/Boot.WIM";
-    return path == "efi/boot/bootaa64.efi" ? "EFI/Boot/bootaa64.efi" : "";
-  };
+  spelt_as_they_like(names, {"SOURCES/Boot.WIM", "EFI/Boot/bootaa64.efi"});
   auto facts = understand(names);
   ASSERT_TRUE(facts) << facts.error().what;
   EXPECT_EQ(facts->family, "windows");
   EXPECT_EQ(facts->arch, "aarch64");
+}
+
+TEST(Understand, RefusesWindowsInTwoSpellings) {
+  const auto refusal = [](const std::vector<std::string>& paths) {
+    TreeNames names = names_of({paths.begin(), paths.end()}, {});
+    spelt_as_they_like(names, paths);
+    const auto facts = understand(names);
+    return facts ? "" : facts.error().what;
+  };
+  EXPECT_EQ(refusal({"SOURCES/boot.wim", "Sources/Boot.wim"}),
+            "sources/boot.wim: is ambiguous, there are SOURCES/boot.wim and Sources/Boot.wim; keep "
+            "one of them");
+  EXPECT_THAT(refusal({"sources/boot.wim", "Boot/BCD", "BOOT/bcd"}), HasSubstr("Boot/BCD and"));
+  EXPECT_EQ(refusal({"sources/boot.wim", "Sources/Boot.wim", "boot/bcd", "Boot/BCD"}), "")
+      << "one is spelt as it is asked for";
 }
 
 TEST(Understand, RefusesATreeinfoWhoseStage2IsNotThere) {
