@@ -30,6 +30,13 @@ class LinkDoctor : public LinkServiceTest {
       return controller_.diagnose({"lyon/pi1"}, given_up);
     });
   }
+  /// All that the agent said was read, and its link lives on.
+  void expect_heard(HandAgent& agent) {
+    v1::AgentMessage report;
+    report.mutable_report()->set_version("after that");
+    ASSERT_TRUE(agent.say(report));
+    EXPECT_TRUE(eventually([&] { return controller_.counts().reports == 1; }));
+  }
   static v1::AgentMessage answer(std::uint64_t request, const std::string& severity = "warn") {
     v1::AgentMessage message;
     message.mutable_doctor()->set_request(request);
@@ -70,10 +77,7 @@ TEST_F(LinkDoctor, TakesNoAnswerFromAnotherAgent) {
   auto asked = ask([&] { return over.load(); });
   const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
   ASSERT_TRUE(other->say(answer(request)));
-  v1::AgentMessage report;
-  report.mutable_report()->set_version("after that");
-  ASSERT_TRUE(other->say(report));
-  ASSERT_TRUE(eventually([&] { return controller_.counts().reports == 1; }));
+  expect_heard(*other);
   over = true;
   EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::cancelled);
 }
@@ -86,10 +90,7 @@ TEST_F(LinkDoctor, TakesANewerAgentsSeverityAsTheWorst) {
   const Diagnoses found = asked.get();
   ASSERT_TRUE(found.at("lyon/pi1")) << found.at("lyon/pi1").error().what;
   EXPECT_EQ(found.at("lyon/pi1")->at(0).severity, "fail");
-  v1::AgentMessage report;
-  report.mutable_report()->set_version("after that");
-  ASSERT_TRUE(agent->say(report));
-  EXPECT_TRUE(eventually([&] { return controller_.counts().reports == 1; })) << "the link lives on";
+  expect_heard(*agent);
 }
 
 TEST_F(LinkDoctor, EndsTheStreamOfOneThatTalksTooMuch) {
@@ -179,10 +180,7 @@ TEST_F(LinkDoctor, WaitsOnlySoLong) {
   controller_.clock.advance(LinkSettings().doctor_wait);
   EXPECT_EQ(asked.get().at("lyon/pi1").error().code, Errc::timeout);
   ASSERT_TRUE(agent->say(answer(request)));  // too late: nobody listens any more
-  v1::AgentMessage report;
-  report.mutable_report()->set_version("after that");
-  ASSERT_TRUE(agent->say(report));
-  EXPECT_TRUE(eventually([&] { return controller_.counts().reports == 1; }));
+  expect_heard(*agent);
 }
 
 }  // namespace
