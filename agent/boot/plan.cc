@@ -88,9 +88,9 @@ class Planner {
       case FileSource::In::image: {
         const Image* image = release_.image(entry_.image);
         if (image == nullptr || tree_ == nullptr) break;
-        const FileEntry* file = find_in_any_case(*tree_, source.path).file;
-        if (file == nullptr)
-          return wrong(fmt::format("its image has no {}", printable(source.path)));
+        const AnyCase found = find_in_any_case(*tree_, source.path);
+        const FileEntry* file = found.file;
+        if (file == nullptr) return lacks(found, source.path);
         return below(image->manifest, file->path);
       }
     }
@@ -107,19 +107,27 @@ class Planner {
     return {};
   }
 
+  Error lacks(const AnyCase& found, std::string_view path) const {
+    if (found.between.second == nullptr)
+      return wrong(fmt::format("its image has no {}", printable(path)));
+    return wrong(fmt::format("its image has {} and {}: which is meant?",
+                             printable(found.between.first->path),
+                             printable(found.between.second->path)));
+  }
+
   Result<void> windows(const Image* image) {
     if (image == nullptr || tree_ == nullptr) return wrong("has no image");
     plan_.winpe = true;
     plan_.kernel = "wimboot";
     for (const WinFile& file : kWinFiles) {
       if (has_own(file.name)) continue;
-      const FileEntry* found = nullptr;
+      AnyCase found;
       for (const std::string_view path : file.paths)
-        if (found == nullptr) found = find_in_any_case(*tree_, path).file;
-      if (found != nullptr)
-        plan_.extras.push_back({below(image->manifest, found->path), std::string(file.name)});
+        if (found.file == nullptr) found = find_in_any_case(*tree_, path);
+      if (found.file != nullptr)
+        plan_.extras.push_back({below(image->manifest, found.file->path), std::string(file.name)});
       else if (file.name == "boot.wim")
-        return wrong("its image has no sources/boot.wim");
+        return lacks(found, "sources/boot.wim");
     }
     return {};
   }

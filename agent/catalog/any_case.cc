@@ -34,7 +34,7 @@ class Search {
   }
 
   AnyCase run() {
-    while (!open_.empty() && matches_ < 2 && found_.looks < kAnyCaseLooksMax) {
+    while (!open_.empty() && found_.between.second == nullptr && found_.looks < kAnyCaseLooksMax) {
       const Range range = open_.back();
       open_.pop_back();
       if (range.last - range.first == 1 || range.depth == path_.size()) {
@@ -45,7 +45,10 @@ class Search {
       narrow(range, next);
       if (other_case(next) != next) narrow(range, other_case(next));
     }
-    if (matches_ != 1 || found_.looks >= kAnyCaseLooksMax) found_.file = nullptr;
+    if (found_.looks >= kAnyCaseLooksMax || found_.between.second != nullptr)
+      found_.file = nullptr;
+    else
+      found_.between = {};
     return found_;
   }
 
@@ -54,8 +57,9 @@ class Search {
   void take(const Range& range) {
     ++found_.looks;
     if (!same(files_[range.first].path, path_)) return;
-    ++matches_;
-    found_.file = &files_[range.first];
+    auto& [first, second] = found_.between;
+    (first == nullptr ? first : second) = &files_[range.first];
+    found_.file = first;
   }
 
   /// Those that go on with `next`.
@@ -82,7 +86,6 @@ class Search {
   const std::vector<FileEntry>& files_;
   std::string_view path_;
   std::vector<Range> open_;
-  unsigned matches_ = 0;
   AnyCase found_;
 };
 

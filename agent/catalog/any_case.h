@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "common/content/manifest.h"
 
@@ -15,6 +16,8 @@ inline constexpr std::size_t kAnyCaseLooksMax = 1u << 18;
 struct AnyCase {
   /// nullptr: there is none, or more than one, and no guess is made.
   const FileEntry* file = nullptr;
+  /// Set if there is more than one: two of them.
+  std::pair<const FileEntry*, const FileEntry*> between{};
   std::size_t looks = 0;  ///< names of the tree that were looked at
 };
 

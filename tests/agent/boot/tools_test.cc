@@ -95,6 +95,13 @@ TEST_F(ToolsTest, FindsWindowsFilesInAnyCase) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
 }
 
+TEST_F(ToolsTest, NamesTwoSpellingsOfAFile) {
+  bench->activate(release_with(winpe(), {"SOURCES/boot.wim", "sources/Boot.wim"}));
+  EXPECT_NE(chosen("winpe", uefi())
+                .find("its image has SOURCES/boot.wim and sources/Boot.wim: which is meant?"),
+            std::string::npos);
+}
+
 TEST_F(ToolsTest, NeedsNoMoreOfWindowsThanItsWim) {
   bench->activate(release_with(winpe(), {"SOURCES/boot.wim"}));
   const std::string text = chosen("winpe", uefi());
