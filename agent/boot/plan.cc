@@ -122,8 +122,11 @@ class Planner {
     for (const WinFile& file : kWinFiles) {
       if (has_own(file.name)) continue;
       AnyCase found;
-      for (const std::string_view path : file.paths)
-        if (found.file == nullptr) found = find_in_any_case(*tree_, path);
+      for (const std::string_view path : file.paths) {
+        const AnyCase here = find_in_any_case(*tree_, path);
+        if (here.file != nullptr || found.between.second == nullptr) found = here;
+        if (found.file != nullptr) break;
+      }
       if (found.file != nullptr)
         plan_.extras.push_back({below(image->manifest, found.file->path), std::string(file.name)});
       else if (file.name == "boot.wim")
