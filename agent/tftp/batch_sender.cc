@@ -42,11 +42,9 @@ std::size_t run_length(std::span<const TftpPacket> packets) {
   return count;
 }
 
-/// The device or the path cannot; packet by packet it may go.
-bool refuses_segments(int error) {
-  return error == EIO || error == EINVAL || error == EMSGSIZE || error == EOPNOTSUPP ||
-         error == ENOPROTOOPT;
-}
+/// The card cannot (EIO), or the path carries less than the card (EINVAL, EMSGSIZE); packet by
+/// packet it may go.
+bool refuses_segments(int error) { return error == EIO || error == EINVAL || error == EMSGSIZE; }
 
 }  // namespace
 

@@ -14,8 +14,8 @@ class BatchSender {
  public:
   explicit BatchSender(const sockaddr_in& to) : to_(to) {}
 
-  /// Sends all of them in order, without blocking. What the kernel has no room for is lost like on
-  /// the wire. False: a send failed; the reason may be that nobody listens there.
+  /// Sends all of them in order by `fd`, which does not block. What the kernel has no room for is
+  /// lost like on the wire. False: a send failed; the reason may be that nobody listens there.
   bool send(int fd, std::span<const TftpPacket> packets);
 
  private:

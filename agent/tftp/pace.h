@@ -14,7 +14,7 @@ class Pace {
   using Duration = std::chrono::microseconds;
 
   /// Blocks to send before the next look at what the client says.
-  std::uint32_t burst_blocks() const { return std::max(kBurstBlocks >> level_, 1U); }
+  std::uint32_t burst_blocks() const { return level_ == 0 ? kBurstBlocks : kLossyBlocks >> level_; }
   /// How long to wait between two bursts; 0: only let others have their turn.
   Duration gap(std::optional<Duration> round_trip) const {
     if (level_ == 0) return Duration(0);
@@ -31,7 +31,8 @@ class Pace {
   }
 
  private:
-  static constexpr std::uint32_t kBurstBlocks = 16;
+  static constexpr std::uint32_t kBurstBlocks = 32;  ///< as much as goes to the kernel at once
+  static constexpr std::uint32_t kLossyBlocks = 16;
   static constexpr unsigned kLevelMax = 3;
   static constexpr unsigned kNearWindows = 3;
   static constexpr unsigned kCleanWindows = 8;

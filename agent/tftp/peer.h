@@ -30,7 +30,7 @@ struct TftpArrival {
 };
 
 /// Packets handed to a peer at once, at most.
-constexpr std::size_t kTftpBatchMax = 16;
+constexpr std::size_t kTftpBatchMax = 32;
 
 class TftpPeer {
  public:

@@ -1,5 +1,5 @@
-// When to send again: from the measured round trip (RFC 6298; at least twice the trip), doubled
-// while nothing is heard.
+// When to send again: from the measured round trip (RFC 6298, but never sooner than after twice the
+// trip, up to the limit), doubled while nothing is heard.
 #pragma once
 
 #include <algorithm>
@@ -33,16 +33,27 @@ class ResendTimer {
       variation_ = (3 * variation_ + off) / 4;
       smoothed_ = (7 * *smoothed_ + trip) / 8;
     }
-    // Many clients at once make a queue, and the trip twice as long within a few windows; a window
-    // sent again too early makes the queue longer still.
-    current_ = std::min(*smoothed_ + std::max({4 * variation_, *smoothed_, min_}), max_);
+    current_ = settled();
   }
 
-  /// Nothing came. The doubled time stays until the next measured(): a path that became slower must
-  /// get the chance to show it.
+  /// An answer to one of several sendings tells how long a trip is at most. Ends what back_off()
+  /// did beyond that: a line that loses much may not give another measurement for long.
+  void at_most(Duration trip) {
+    current_ = std::min(current_, std::max(settled(), trip + trip / 2 + min_));
+  }
+
+  /// Nothing came. The doubled time stays until measured() or at_most(): a path that became slower
+  /// must get the chance to show it.
   void back_off() { current_ = std::min(2 * current_, std::max(max_, current_)); }
 
  private:
+  /// Many clients at once make a queue, and the trip twice as long within a few windows; a window
+  /// sent again too early makes the queue longer still.
+  Duration settled() const {
+    if (!smoothed_) return Duration(0);
+    return std::min(*smoothed_ + std::max({4 * variation_, *smoothed_, min_}), max_);
+  }
+
   Duration min_, max_, current_;
   std::optional<Duration> smoothed_;
   Duration variation_{0};

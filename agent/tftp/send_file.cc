@@ -51,6 +51,14 @@ class Transfer {
   Heard on_ack(std::uint16_t number);
   Result<void> on_silence();
   void go_back();
+  void on_progress(std::uint64_t block);
+  void measured_since(SteadyTime sent) {
+    timer_.measured(std::chrono::duration_cast<ResendTimer::Duration>(heard_ - sent));
+  }
+  SteadyTime deadline() const {
+    const SteadyTime resend = sent_ + timer_.current();
+    return doubted_ ? std::min(resend, suspect_until_) : resend;
+  }
   std::uint64_t window_end() const {
     return std::min(acked_ + terms_.window_blocks, blocks_.count());
   }
@@ -69,13 +77,17 @@ class Transfer {
   std::uint64_t next_ = 1;     ///< to be sent
   std::uint64_t highest_ = 0;  ///< ever sent
   SteadyTime sent_;            ///< the last packet
-  bool sent_once_ = false;     ///< and whether it went out for the first time
   SteadyTime heard_;           ///< the client's last sign of life
   SteadyTime progressed_;      ///< its last that acknowledged something
   bool answered_ = false;      ///< it has sent one at all
   unsigned first_sends_ = 0;
-  SteadyTime echo_until_;    ///< until then an ACK of `acked_` may answer what went out twice
-  SteadyTime doubts_until_;  ///< until then an ACK inside the window may
+  SteadyTime begun_;    ///< the first of what is under way
+  bool begins_ = true;  ///< the next block is that
+  bool once_ = true;    ///< silence did not send it again: an answer tells the trip (Karn)
+  std::optional<SteadyTime> restarted_;  ///< at this value of acked_, for the client said so
+  std::optional<SteadyTime> resent_;     ///< after silence; until something is acknowledged
+  SteadyTime suspect_until_;             ///< until then the client may speak of what went out twice
+  bool doubted_ = false;  ///< it spoke of a gap meanwhile; none if it acknowledges more
 };
 
 Task<Result<std::uint64_t>> Transfer::run() {
@@ -91,7 +103,7 @@ Task<Result<std::uint64_t>> Transfer::run() {
       co_return sent.error();
     }
     if (acked_ >= blocks_.count() || next_ <= window_end()) continue;
-    const TftpArrival arrival = co_await peer_.receive(sent_ + timer_.current());
+    const TftpArrival arrival = co_await peer_.receive(deadline());
     auto heard = hear(arrival);
     if (!heard) co_return heard.error();
     if (arrival.what == TftpArrival::What::silence)
@@ -108,7 +120,7 @@ Task<Result<void>> Transfer::agree() {
   while (!answered_) {
     send_one(oack);
     sent_ = peer_.now();
-    sent_once_ = ++first_sends_ == 1;
+    once_ = ++first_sends_ == 1;
     while (true) {
       const TftpArrival arrival = co_await peer_.receive(sent_ + timer_.current());
       if (arrival.what == TftpArrival::What::silence) {
@@ -120,8 +132,7 @@ Task<Result<void>> Transfer::agree() {
       if (answered_) break;
     }
   }
-  if (sent_once_)
-    timer_.measured(std::chrono::duration_cast<ResendTimer::Duration>(heard_ - sent_));
+  if (once_) measured_since(sent_);
   co_return Result<void>();
 }
 
@@ -152,9 +163,12 @@ Task<Result<void>> Transfer::send_burst() {
     batch[i].payload = blocks_.at(block);
   }
   peer_.send(std::span(batch).first(count));
-  next_ += count;
   sent_ = peer_.now();
-  sent_once_ = next_ - 1 > highest_;
+  if (std::exchange(begins_, false)) {
+    begun_ = sent_;
+    once_ = true;
+  }
+  next_ += count;
   highest_ = std::max(highest_, next_ - 1);
   if (!answered_) ++first_sends_;
   co_return Result<void>();
@@ -171,7 +185,10 @@ Result<Transfer::Heard> Transfer::hear(const TftpArrival& arrival) {
   if (!ack) return Heard::nothing;
   heard_ = peer_.now();
   const Heard heard = on_ack(ack->block);
-  if (heard == Heard::restart) go_back();
+  if (heard == Heard::restart) {
+    restarted_ = heard_;
+    go_back();
+  }
   return heard;
 }
 
@@ -186,35 +203,57 @@ Transfer::Heard Transfer::on_ack(std::uint16_t number) {
       progressed_ = heard_;
     }
     if (first_answer || terms_.window_blocks == 1) return Heard::nothing;  // RFC 1123 §4.2.3.1
-    // A gap right behind it, or blocks the client had already: EDK2 says this for every packet it
-    // does not expect, iPXE for its last block come twice. Go back once, then not until the answers
-    // to what was sent again can have come, new blocks acknowledged or not: else every window that
-    // goes out twice makes the next one go out twice.
-    if (next_ == acked_ + 1 || heard_ < echo_until_) return Heard::nothing;
-    return Heard::restart;
+    // A gap right behind it. EDK2 says so for every packet that follows: go back once, then not
+    // until an answer to what was sent again can have come.
+    if (next_ == acked_ + 1) return Heard::nothing;
+    if (restarted_ && heard_ - *restarted_ < timer_.current()) return Heard::nothing;
+    if (heard_ >= suspect_until_) return Heard::restart;
+    doubted_ = true;
+    return Heard::nothing;
   }
-  answered_ = true;
-  acked_ = block;
-  progressed_ = heard_;
+  on_progress(block);
   if (block == next_ - 1) {
-    if (sent_once_)
-      timer_.measured(std::chrono::duration_cast<ResendTimer::Duration>(heard_ - sent_));
+    if (once_) measured_since(sent_);
     if (terms_.window_blocks > 1) pace_.window_passed();
+    begins_ = true;
     return Heard::progress;
   }
   if (next_ <= block) {  // we went back, and the answer came after all
     next_ = block + 1;
+    begins_ = true;
     return Heard::progress;
   }
-  // Inside the window: the client lacks what comes next, and we go on from there. Of a window that
-  // went out again after silence it may have had these blocks; what it lacks comes behind them.
-  if (heard_ < doubts_until_) return Heard::progress;
-  return Heard::restart;
+  // Inside the window: the client lacks what comes next, and we go on from there. After a gap it
+  // has what follows by the second sending only, so that its answer to that tells the trip, too.
+  if (once_) measured_since(begun_);
+  if (heard_ >= suspect_until_) return Heard::restart;
+  doubted_ = true;
+  return Heard::progress;
+}
+
+/// A window that went out twice is answered twice: EDK2 acknowledges every packet that it does not
+/// expect, iPXE and GRUB its last block when it comes again. Taken as gaps, these answers would
+/// send the next window twice as well, and so on to the end of the file. So what they say is
+/// doubted until the last of them can have come, and believed then if nothing was acknowledged
+/// meanwhile.
+void Transfer::on_progress(std::uint64_t block) {
+  answered_ = true;
+  acked_ = block;
+  progressed_ = heard_;
+  restarted_.reset();
+  doubted_ = false;
+  if (!resent_) return;
+  const auto trip_at_most = std::chrono::duration_cast<ResendTimer::Duration>(heard_ - begun_);
+  timer_.at_most(trip_at_most);
+  // All of it: perhaps the first answer, which was only late.
+  if (block == highest_) suspect_until_ = std::max(suspect_until_, *resent_ + trip_at_most * 3 / 2);
+  resent_.reset();
 }
 
 void Transfer::go_back() {
   next_ = acked_ + 1;
-  echo_until_ = peer_.now() + timer_.current();
+  begins_ = true;
+  doubted_ = false;
   pace_.window_lost();
 }
 
@@ -225,10 +264,17 @@ Result<void> Transfer::on_silence() {
   if (never || waited >= terms_.timing.silence_max)
     return fail(Errc::timeout, "client: silent for {} ms",
                 std::chrono::duration_cast<Milliseconds>(waited).count());
+  if (doubted_ && peer_.now() < sent_ + timer_.current()) {  // it was a gap
+    go_back();
+    return {};
+  }
+  const auto trip = timer_.round_trip().value_or(timer_.current());
   timer_.back_off();
   if (highest_ == 0) return {};
   go_back();
-  doubts_until_ = peer_.now() + 2 * timer_.round_trip().value_or(ResendTimer::Duration(0));
+  begins_ = once_ = false;
+  resent_ = peer_.now();
+  suspect_until_ = *resent_ + 2 * trip;
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "agent/tftp/session_peer.h"
 
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -124,6 +125,8 @@ class OwnPortPeer final : public RememberingPeer {
   std::array<std::uint8_t, kReceiveBytesMax> buffer_;
 };
 
+/// Empties the queue of what routers and hosts reported (RFC 1122 §4.1.3.3). Only "port
+/// unreachable" from the client ends a transfer: other reports may be of a moment.
 bool OwnPortPeer::client_is_gone() const {
   bool gone = false;
   sockaddr_in about{};
@@ -135,7 +138,14 @@ bool OwnPortPeer::client_is_gone() const {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     if (::recvmsg(fd(), &message, MSG_ERRQUEUE) < 0) break;
-    gone = gone || (about.sin_addr.s_addr == to_.sin_addr.s_addr && about.sin_port == to_.sin_port);
+    if (about.sin_addr.s_addr != to_.sin_addr.s_addr || about.sin_port != to_.sin_port) continue;
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
+      sock_extended_err error{};
+      if (part->cmsg_level != IPPROTO_IP || part->cmsg_type != IP_RECVERR) continue;
+      std::memcpy(&error, CMSG_DATA(part), sizeof error);
+      gone = gone || error.ee_errno == ECONNREFUSED;
+    }
   }
   return gone;
 }
@@ -207,6 +217,11 @@ Task<TftpArrival> OwnPortPeer::receive(SteadyTime deadline) {
       co_return arrival;
     }
     if (const auto waiting = receive_now()) co_return *waiting;
+    // A report that a send has heard of still waits in its queue, and would wake us for ever.
+    if (client_is_gone()) {
+      arrival.what = TftpArrival::What::gone;
+      co_return arrival;
+    }
     if (now() >= deadline) co_return arrival;
   }
 }

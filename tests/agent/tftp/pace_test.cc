@@ -18,17 +18,17 @@ void pass(Pace& pace, int times) {
 
 TEST(TftpPace, BeginsWithoutGaps) {
   const Pace pace;
-  EXPECT_EQ(pace.burst_blocks(), 16U);
+  EXPECT_EQ(pace.burst_blocks(), 32U);
   EXPECT_EQ(pace.gap(kTrip), microseconds(0));
 }
 
 TEST(TftpPace, TakesOneLossForChance) {
   Pace pace;
   lose(pace, 1);
-  EXPECT_EQ(pace.burst_blocks(), 16U);
+  EXPECT_EQ(pace.burst_blocks(), 32U);
   pass(pace, 3);
   lose(pace, 1);
-  EXPECT_EQ(pace.burst_blocks(), 16U) << "far from the one before";
+  EXPECT_EQ(pace.burst_blocks(), 32U) << "far from the one before";
   EXPECT_EQ(pace.gap(kTrip), microseconds(0));
 }
 
@@ -54,10 +54,10 @@ TEST(TftpPace, GrowsAgainWhenWindowsPass) {
   pass(pace, 1);
   EXPECT_EQ(pace.burst_blocks(), 4U);
   pass(pace, 16);
-  EXPECT_EQ(pace.burst_blocks(), 16U);
+  EXPECT_EQ(pace.burst_blocks(), 32U);
   EXPECT_EQ(pace.gap(kTrip), microseconds(0));
   pass(pace, 1000);
-  EXPECT_EQ(pace.burst_blocks(), 16U);
+  EXPECT_EQ(pace.burst_blocks(), 32U);
 }
 
 TEST(TftpPace, WaitsNeitherTooLongNorTooShort) {

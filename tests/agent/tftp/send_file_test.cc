@@ -101,14 +101,14 @@ TEST(TftpSendFile, ResendsAfterAFewRoundTripsNotASecond) {
 }
 
 /// Karn's rule: which of the two the client answered is not known.
-TEST(TftpSendFile, LearnsNothingFromAnAnswerToOneOfTwoSendings) {
+TEST(TftpSendFile, LearnsNoShortTripFromAnAnswerToOneOfTwoSendings) {
   FakeTftpFile file(512 * 3);
   LossyPeer peer({.one_way = microseconds(500)}, {.resend = milliseconds(60'000)});
   peer.lose = [](ByteView, std::size_t number) { return number == 1 || number == 3; };
   ASSERT_TRUE(send(peer, file, plain()));
   ASSERT_GE(peer.sent().size(), 4U);
   EXPECT_EQ(peer.sent()[1].when - peer.sent()[0].when, milliseconds(1000));
-  EXPECT_EQ(peer.sent()[3].when - peer.sent()[2].when, milliseconds(2000));
+  EXPECT_GT(peer.sent()[3].when - peer.sent()[2].when, milliseconds(1001));  // the trip at most
 }
 
 /// U-Boot ignores a block it has already and repeats its ACK by its own timer only.
@@ -173,21 +173,47 @@ TEST(TftpSendFile, RestartsOnceForManyEqualAcks) {
 
 /// A queue builds up, and a window goes out twice: what the client says of the second copy must not
 /// send a third.
-TEST(TftpSendFile, SendsAWindowTwiceAtMostWhenThePathBecomesSlower) {
-  for (const bool every : {false, true}) {
-    FakeTftpFile file(512 * 3200);
-    LossyPeer peer({}, {.window_blocks = 16,
-                        .acks_every_stray = every,
-                        .acks_last_again = !every,
-                        .resend = milliseconds(60'000)});
-    peer.lose = [&peer](ByteView, std::size_t number) {
-      if (number == 320) peer.set_one_way(milliseconds(20));
-      return false;
-    };
-    ASSERT_TRUE(send(peer, file, plain(512, 16)));
-    EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 3200));
-    EXPECT_LE(peer.sent().size(), 3201U + 6 * 16U) << every;
-  }
+TEST(TftpSendFile, SendsAFewWindowsTwiceWhenThePathBecomesSlower) {
+  for (const int one_way :
+       {2, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 80, 90, 100, 120, 150, 200, 300})
+    for (const bool every : {false, true}) {
+      FakeTftpFile file(512 * 3200);
+      LossyPeer peer({}, {.window_blocks = 16,
+                          .acks_every_stray = every,
+                          .acks_last_again = !every,
+                          .resend = milliseconds(60'000)});
+      peer.lose = [&](ByteView, std::size_t number) {
+        if (number == 320) peer.set_one_way(milliseconds(one_way));
+        return false;
+      };
+      ASSERT_TRUE(send(peer, file, plain(512, 16)));
+      EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * 3200));
+      EXPECT_LE(peer.sent().size(), 3201U + 8 * 16U) << one_way << " ms, " << every;
+    }
+}
+
+/// What a client reports of a window that went out again is put off, never forgotten: a line that
+/// loses one packet in ten still carries a loader in seconds. Bounds of the line's own clock.
+TEST(TftpSendFile, GetsThroughALineThatLosesMuch) {
+  constexpr std::uint64_t kBlocks = 2000;
+  for (const double drop : {0.05, 0.1})
+    for (const std::uint32_t window : {4U, 16U, 64U})
+      for (const int client : {0, 1, 2})
+        for (const std::uint32_t seed : {1U, 2U, 3U}) {
+          FakeTftpFile file(512 * kBlocks - 1);
+          LossyPeer peer({.seed = seed, .drop = drop, .one_way = microseconds(500)},
+                         {.window_blocks = window,
+                          .asked_options = true,
+                          .acks_every_stray = client == 1,
+                          .acks_last_again = client == 2,
+                          .resend = milliseconds(1000)});
+          const auto sent = send(peer, file, with_oack(512, window));
+          ASSERT_TRUE(sent) << sent.error().what;
+          EXPECT_EQ(peer.content(), FakeTftpFile::bytes_of(512 * kBlocks - 1));
+          // Who passes over doubles repeats a lost ACK by its own timer of a second only.
+          EXPECT_LT(peer.elapsed(), Seconds(client == 0 ? 150 : 10))
+              << drop << ", window " << window << ", client " << client << ", seed " << seed;
+        }
 }
 
 TEST(TftpSendFile, ResendsTheLostEndOfAWindow) {
