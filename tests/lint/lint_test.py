@@ -48,20 +48,30 @@ class TreeTest(unittest.TestCase):
     def test_nothing_of_the_machine_is_written(self):
         with tempfile.TemporaryDirectory() as top:
             log = os.path.join(top, "log")
+            machine = os.path.join(top, "machine.conf")  # read before what -c names
+            with open(machine, "w", encoding="utf-8") as file:
+                for hook in ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success"):
+                    file.write(f'APT::Update::{hook} {{"HOOK-OF-THE-MACHINE";}};\n')
             for name in ("apt-get", "apt-cache"):
                 with open(os.path.join(top, name), "w", encoding="utf-8") as file:
                     file.write(f"""#!{shutil.which('bash')}
                         echo "$@" >>{log}
+                        while getopts c:o:q option; do [ "$option" != c ] || config=$OPTARG; done
+                        apt-config -c "$config" dump >>{log}.config
                         case "$*" in
                           *depends*) echo "  Depends: linux-image-6.1.0-1-cloud-amd64" ;;
                           *download*) exit 100 ;;
                         esac\n""")
                 os.chmod(file.name, 0o755)
             subprocess.run(["bash", os.path.join(TOP, "tests/e2e/lab/make-tree.sh"), os.path.join(top, "tree")],
-                           env={**os.environ, "PATH": f"{top}:{os.environ['PATH']}", "TMPDIR": top}, check=False,
-                           capture_output=True, text=True)
+                           env={**os.environ, "PATH": f"{top}:{os.environ['PATH']}", "TMPDIR": top, "APT_CONFIG": machine},
+                           check=False, capture_output=True, text=True)
             with open(log, encoding="utf-8") as file:
                 calls = file.read().splitlines()
+            with open(log + ".config", encoding="utf-8") as file:
+                config = file.read()
+        self.assertIn("APT::Architecture ", config)
+        self.assertNotIn("HOOK-OF-THE-MACHINE", config)
         self.assertIn("download linux-image-6.1.0-1-cloud-amd64", calls[-1])
         for call in calls:
             for where in ("Dir::State=", "Dir::State::status=", "Dir::Cache="):

@@ -40,11 +40,12 @@ noise() { # SEED BYTES: the same bytes for the same seed, not compressible
 
 old() { find "$@" -exec touch -hd @$SOURCE_DATE_EPOCH {} +; }
 
-# private_apt TOOL COMMAND...: knows the machine's sources, as new as they are now, and writes only below $w
+# private_apt TOOL COMMAND...: knows the machine's sources, as new as they are now, writes only below $w, and runs none of the
+# machine's hooks
 private_apt() {
   local tool=$1 apt=$w/apt
   shift
-  "$tool" -qq -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
+  "$tool" -qq -c "$apt/no-hooks" -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
@@ -54,6 +55,7 @@ fetch_kernel() { # the smallest of Debian's: made for virtual machines
   [ ! -f "$kernel/complete" ] || return 0
   mkdir -p "$w"/apt/{state/lists/partial,cache/archives/partial} "$w/deb" "$cache"
   : >"$w/apt/status"
+  printf '#clear APT::Update::%s;\n' Pre-Invoke Post-Invoke Post-Invoke-Success >"$w/apt/no-hooks"
   private_apt apt-get update
   package=$(private_apt apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n1)
   say "fetching $package"

@@ -41,7 +41,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   for package in "${missing[@]}"; do unpack "$package"_*.deb "$package"; done
 fi
 
-# suite_apt SUITE COMMAND...: apt-get that knows only this suite of the machine's own mirror, and writes only below $w
+# suite_apt SUITE COMMAND...: apt-get that knows only this suite of the machine's own mirror, writes only below $w, and runs none of the
+# machine's hooks
 suite_apt() {
   local state=$w/$1 mirror
   if [ ! -d "$state" ]; then
@@ -49,10 +50,11 @@ suite_apt() {
     mirror=$(apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian|//p' | head -n 1)
     mkdir -p "$state"/{state/lists/partial,cache/archives/partial}
     : >"$state/status"
+    printf '#clear APT::Update::%s;\n' Pre-Invoke Post-Invoke Post-Invoke-Success >"$state/no-hooks"
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main" >"$state/sources.list"
   fi
   shift
-  apt-get -qq -o Dir::State="$state/state" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
+  apt-get -qq -c "$state/no-hooks" -o Dir::State="$state/state" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
     -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
