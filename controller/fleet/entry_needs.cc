@@ -1,15 +1,18 @@
 #include "controller/fleet/entry_needs.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "common/content/spelling.h"
 
 namespace farboot {
 namespace {
 
-constexpr std::string_view kBootWim = "sources/boot.wim";
+/// Where agents look for it, in this order.
+constexpr std::array<std::string_view, 2> kBootWims = {"sources/boot.wim", "boot.wim"};
 
 /// As agents find it: else they call it missing when a machine boots.
 Result<void> find(const Manifest& tree, std::string_view path) {
@@ -17,6 +20,27 @@ Result<void> find(const Manifest& tree, std::string_view path) {
   for (const FileEntry& file : tree.files) spelling.look(file.path);
   const auto meant = spelling.meant();
   return meant ? Result<void>() : meant.error();
+}
+
+/// wimboot knows its files in any case, and so agents take an entry's own for the image's.
+bool has_own_boot_wim(const BootEntry& entry) {
+  return std::any_of(entry.files.begin(), entry.files.end(), [](const auto& file) {
+    Spelling spelling("boot.wim");
+    spelling.look(file.first);
+    return spelling.meant().has_value();
+  });
+}
+
+/// The first that can be told is taken; if there is none, two spellings say more than "not there".
+Result<void> find_boot_wim(const Manifest& tree) {
+  Result<void> first;
+  for (const std::string_view path : kBootWims) {
+    auto good = find(tree, path);
+    if (good) return good;
+    if (first || (first.error().code == Errc::not_found && good.error().code == Errc::invalid))
+      first = std::move(good);
+  }
+  return first;
 }
 
 bool takes_from_image(const FileSources& sources) {
@@ -54,8 +78,8 @@ class EntryNeeds {
     }
     const auto tree = trees_.find(entry.image);
     const Manifest* files = tree == trees_.end() ? nullptr : &tree->second;
-    if (entry.kind == EntryKind::winpe && files != nullptr && !entry.files.contains("boot.wim"))
-      if (auto good = find(*files, kBootWim); !good && good.error().code == Errc::invalid)
+    if (entry.kind == EntryKind::winpe && files != nullptr && !has_own_boot_wim(entry))
+      if (auto good = find_boot_wim(*files); !good)
         return prefix("image " + entry.image, good.error());
     if (auto good = check(entry.boot, files); !good) return prefix("boot", good.error());
     for (const auto& [name, sources] : entry.files)

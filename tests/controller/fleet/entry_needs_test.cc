@@ -76,6 +76,30 @@ TEST(EntryNeeds, FilesOfAnImageAreFoundInAnyCase) {
   EXPECT_EQ(sample.refusal(), "entry pe: files: boot.wim: image/BOOTMGR: is not there");
 }
 
+TEST(EntryNeeds, BootWimIsJudgedAsAgentsFindIt) {
+  Sample sample;
+  sample.release.entries[0].files.clear();
+  Manifest& tree = sample.trees["win@11"];
+  const std::string ambiguous =
+      "entry pe: image win@11: sources/boot.wim: is ambiguous, there are Sources/boot.wim and "
+      "SOURCES/boot.wim; keep one of them";
+  tree.files = {{.path = "Sources/boot.wim"}, {.path = "SOURCES/boot.wim"}};
+  EXPECT_EQ(sample.refusal(), ambiguous);
+  sample.release.entries[0].files = {{"Boot.WIM", {{"any", "assets/shl.ini"}}}};
+  EXPECT_EQ(sample.refusal(), "") << "its own, by the name wimboot knows in any case";
+  sample.release.entries[0].files.clear();
+  tree.files.push_back({.path = "BOOT.WIM"});
+  EXPECT_EQ(sample.refusal(), "") << "agents take the one at the root";
+  tree.files.push_back({.path = "Boot.wim"});
+  EXPECT_EQ(sample.refusal(), ambiguous) << "the one at the root cannot be told either";
+  tree.files = {{.path = "BOOT.WIM"}, {.path = "Boot.wim"}};
+  EXPECT_EQ(sample.refusal(),
+            "entry pe: image win@11: boot.wim: is ambiguous, there are BOOT.WIM and Boot.wim; keep "
+            "one of them");
+  tree.files.clear();
+  EXPECT_EQ(sample.refusal(), "entry pe: image win@11: sources/boot.wim: is not there");
+}
+
 TEST(EntryNeeds, FilesMustBeThere) {
   Sample sample;
   sample.assets.files.clear();
