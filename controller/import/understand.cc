@@ -172,15 +172,9 @@ Result<bool> has_in_any_case(const TreeNames& tree, std::string_view path) {
   return meant.has_value();
 }
 
-/// WinPE, as wimboot starts it: boot.wim is enough, BCD and boot.sdi may come out of it. Of two
-/// that differ in case agents serve neither, so such a tree is refused.
-Result<bool> is_windows(const TreeNames& tree) {
-  auto windows = has_in_any_case(tree, "sources/boot.wim");
-  if (!windows || !*windows) return windows;
-  for (const char* const path : {"boot/bcd", "boot/boot.sdi"})
-    if (const auto there = has_in_any_case(tree, path); !there) return there.error();
-  return true;
-}
+/// WinPE, as wimboot starts it: only boot.wim is a must, for BCD and boot.sdi may come out of it.
+/// Of two spellings of boot.wim agents serve neither, so such a tree is refused.
+Result<bool> is_windows(const TreeNames& tree) { return has_in_any_case(tree, "sources/boot.wim"); }
 
 /// For which machines, by the loader a disc has for them.
 ImageFacts windows_facts(const TreeNames& tree) {
