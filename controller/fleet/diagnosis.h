@@ -18,8 +18,9 @@ struct AgentFinding {
   bool operator==(const AgentFinding&) const = default;
 };
 
-/// By agent. Errors: unavailable (not connected, or gone meanwhile and not back in time, or
-/// revoked), timeout, cancelled.
+/// By agent. Errors: unavailable (not connected, or gone meanwhile and not back in time, or gone
+/// each time it was asked, or revoked), timeout, cancelled, invalid (it answered what cannot be
+/// taken).
 using Diagnoses = std::map<std::string, Result<std::vector<AgentFinding>>>;
 
 /// Examines these agents side by side; blocks until all have answered, or their time is up.

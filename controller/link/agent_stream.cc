@@ -41,6 +41,11 @@ void AgentStream::welcome(v1::ControllerMessage message) {
   put(std::move(shared));
 }
 
+bool AgentStream::welcomed() {
+  const std::lock_guard lock(mutex_);
+  return welcomed_;
+}
+
 void AgentStream::send(v1::ControllerMessage message) {
   auto shared = std::make_shared<const v1::ControllerMessage>(std::move(message));
   bool full = false;

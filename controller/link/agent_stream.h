@@ -52,6 +52,8 @@ class AgentStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::C
 
   /// The first that is sent. Nothing is after finish().
   void welcome(v1::ControllerMessage message);
+  /// Thread-safe. True from the welcome on: what is sent is no longer ignored for want of it.
+  bool welcomed();
   /// Thread-safe. Ignored before the welcome, as by send_state(), and after finish().
   void send(v1::ControllerMessage message);
   /// A desired state and its offers: take the place of those that still wait. Ignored before the

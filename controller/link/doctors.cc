@@ -23,13 +23,36 @@ std::uint64_t Doctors::ask(const std::string& agent) {
   return last_;
 }
 
+std::vector<std::uint64_t> Doctors::due(const std::string& agent, const Line& line) {
+  std::vector<std::uint64_t> asked;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [request, open] : open_) {
+      const bool same = !open.line.owner_before(line) && !line.owner_before(open.line);
+      if (open.agent != agent || open.answer || same) continue;
+      if (open.asks >= kDoctorAsksMax) {
+        open.answer = fail(Errc::unavailable,
+                           "its connection broke each time it was asked ({} times): the "
+                           "examination itself may be what ends it; see the agent's log",
+                           open.asks);
+        continue;
+      }
+      open.line = line;
+      ++open.asks;
+      asked.push_back(request);
+    }
+  }
+  changed_.notify_all();
+  return asked;
+}
+
 void Doctors::answer(const std::string& agent, std::uint64_t request,
-                     std::vector<AgentFinding> findings) {
+                     Result<std::vector<AgentFinding>> findings) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = open_.find(request);
-    if (found == open_.end() || found->second.agent != agent) return;
-    found->second.findings = std::move(findings);
+    if (found == open_.end() || found->second.agent != agent || found->second.answer) return;
+    found->second.answer = std::move(findings);
   }
   changed_.notify_all();
 }
@@ -38,20 +61,10 @@ void Doctors::dismiss(const std::string& agent) {
   {
     const std::lock_guard lock(mutex_);
     for (auto& [request, open] : open_)
-      if (open.agent == agent) open.dismissed = true;
+      if (open.agent == agent && !open.answer)
+        open.answer = fail(Errc::unavailable, "it was revoked meanwhile");
   }
   changed_.notify_all();
-}
-
-std::vector<std::uint64_t> Doctors::again(const std::string& agent) {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::uint64_t> unanswered;
-  for (auto& [request, open] : open_) {
-    if (open.agent != agent || open.findings) continue;
-    open.again = true;
-    unanswered.push_back(request);
-  }
-  return unanswered;
 }
 
 void Doctors::forget(std::uint64_t request) {
@@ -59,18 +72,12 @@ void Doctors::forget(std::uint64_t request) {
   open_.erase(request);
 }
 
-Result<std::vector<AgentFinding>> Doctors::end(Requests::iterator settled) {
-  Open open = std::move(open_.extract(settled).mapped());
-  if (open.findings) return std::move(*open.findings);
-  return fail(Errc::unavailable, "it was revoked meanwhile");
-}
-
 Result<std::vector<AgentFinding>> Doctors::wait(std::uint64_t request, const Patience& patience) {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto found = open_.find(request);
     if (found == open_.end()) return fail(Errc::cancelled, "nobody asked for it");
-    if (settled(found->second)) return end(found);
+    if (found->second.answer) return std::move(*open_.extract(found).mapped().answer);
     lock.unlock();
     const bool late = patience.clock.steady() >= patience.until;
     const bool away = late && !patience.connected();
@@ -78,9 +85,9 @@ Result<std::vector<AgentFinding>> Doctors::wait(std::uint64_t request, const Pat
     lock.lock();
     // Others look at the request, but only who waits for it takes it away.
     Open& open = found->second;
-    if (settled(open)) return end(found);
+    if (open.answer) return std::move(*open_.extract(found).mapped().answer);
     if (over || late) {
-      const bool again = open.again;
+      const bool again = open.asks > 1;
       open_.erase(found);
       if (over) return fail(Errc::cancelled, "the caller has gone");
       if (away)
@@ -90,7 +97,7 @@ Result<std::vector<AgentFinding>> Doctors::wait(std::uint64_t request, const Pat
                           "anew and needs longer"
                         : "not in time");
     }
-    changed_.wait_for(lock, patience.look, [&] { return settled(open); });
+    changed_.wait_for(lock, patience.look, [&] { return open.answer.has_value(); });
   }
 }
 
@@ -109,7 +116,8 @@ Diagnoses LinkService::Impl::diagnose(const std::vector<std::string>& agents,
       continue;
     }
     asked[agent] = request;
-    stream->send(doctor_request(request));
+    // Else who welcomes it asks.
+    if (stream->welcomed()) ask_what_is_due(*stream);
   }
   for (const auto& [agent, request] : asked) {
     const std::function<bool()> connected = [this, &agent] {
@@ -120,16 +128,17 @@ Diagnoses LinkService::Impl::diagnose(const std::vector<std::string>& agents,
   return out;
 }
 
-void LinkService::Impl::ask_again(AgentStream& stream) {
-  for (const std::uint64_t request : doctors_.again(stream.agent().id))
+void LinkService::Impl::ask_what_is_due(AgentStream& stream) {
+  for (const std::uint64_t request : doctors_.due(stream.agent().id, stream.shared_from_this()))
     stream.send(doctor_request(request));
 }
 
 grpc::Status LinkService::Impl::on_doctor(AgentStream& stream, const v1::DoctorResult& result) {
   auto findings = from_proto(result);
-  if (!findings) return to_grpc(findings.error());
-  doctors_.answer(stream.agent().id, result.request(), std::move(*findings));
-  return grpc::Status::OK;
+  const grpc::Status status = findings ? grpc::Status::OK : to_grpc(findings.error());
+  // Also if it is refused: asked anew it would say the same.
+  doctors_.answer(stream.agent().id, result.request(), std::move(findings));
+  return status;
 }
 
 }  // namespace farboot

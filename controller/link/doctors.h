@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,18 +17,26 @@
 
 namespace farboot {
 
+/// On so many connections an agent is asked in all: an examination may be what breaks them.
+inline constexpr int kDoctorAsksMax = 2;
+
 /// Thread-safe. Calls nobody while it holds its mutex.
 class Doctors {
  public:
+  /// One connection of an agent, by what is its own as long as it lasts; no other is taken for it.
+  using Line = std::shared_ptr<const void>;
+
   /// A number for a new request to this agent.
   std::uint64_t ask(const std::string& agent);
-  /// What came of it. Of a request that is not its own, or that nobody waits for: ignored.
-  void answer(const std::string& agent, std::uint64_t request, std::vector<AgentFinding> findings);
+  /// What is to be asked on this line, each once: also what was asked on one before, for what the
+  /// agent found for that may be lost. What has been asked often enough is settled instead.
+  std::vector<std::uint64_t> due(const std::string& agent, const Line& line);
+  /// What came of it, or why that cannot be taken; the first word counts. Of a request that is not
+  /// its own, or that nobody waits for: ignored.
+  void answer(const std::string& agent, std::uint64_t request,
+              Result<std::vector<AgentFinding>> findings);
   /// The agent may not come back, unlike one whose connection breaks: that one is waited for.
   void dismiss(const std::string& agent);
-  /// The agent has a new connection: what it is to be asked there once more. What it found for the
-  /// one before may be lost.
-  std::vector<std::uint64_t> again(const std::string& agent);
   /// Nobody is to be asked.
   void forget(std::uint64_t request);
   struct Patience {
@@ -45,17 +54,14 @@ class Doctors {
  private:
   struct Open {
     std::string agent;
-    std::optional<std::vector<AgentFinding>> findings;
-    bool dismissed = false;
-    bool again = false;
+    std::optional<Result<std::vector<AgentFinding>>> answer;
+    std::weak_ptr<const void> line;  ///< the last it was asked on
+    int asks = 0;
   };
-  using Requests = std::map<std::uint64_t, Open>;
-  static bool settled(const Open& open) { return open.findings || open.dismissed; }
-  Result<std::vector<AgentFinding>> end(Requests::iterator settled);
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  Requests open_;
+  std::map<std::uint64_t, Open> open_;
   std::uint64_t last_ = 0;
 };
 

@@ -65,7 +65,7 @@ class LinkService::Impl final : public StreamOwner, public LinkCalls {
   StateMessages state_messages(const std::string& site, std::set<Digest>& broken);
   void push(const std::string& site);
   /// What the agent's connection before this one may have taken with it.
-  void ask_again(AgentStream& stream);
+  void ask_what_is_due(AgentStream& stream);
   /// Says so, and looks again soon.
   void not_all_told(const std::string& site, const StateMessages& desired);
   void push_later(const std::string& site, std::size_t told);

@@ -100,7 +100,7 @@ grpc::Status LinkService::Impl::on_hello(AgentStream& stream, const v1::Hello& h
   const StateMessages desired = state_messages(agent.site, broken);
   stream.send_state(desired.revision, desired.messages);
   if (desired.lacking) not_all_told(agent.site, desired);
-  ask_again(stream);
+  ask_what_is_due(stream);
   return grpc::Status::OK;
 }
 

@@ -155,6 +155,50 @@ TEST_F(LinkDoctor, AsksNobodyBeforeTheWelcome) {
   controller_.before_welcome({});
 }
 
+TEST_F(LinkDoctor, SaysOfNoConnectionThatItBrokeWhichDidNot) {
+  Looks looks;
+  std::future<Diagnoses> asked;
+  controller_.before_welcome([&] {
+    asked = ask([&] { return looks.count(); });
+    looks.wait_for_another();
+  });
+  const auto agent = connected();
+  agent->hear(v1::ControllerMessage::kDoctor);
+  controller_.clock.advance(LinkSettings().doctor_wait);
+  EXPECT_EQ(asked.get().at("lyon/pi1").error().what, "not in time");
+  controller_.before_welcome({});
+}
+
+TEST_F(LinkDoctor, AsksOneThatItsExaminationsEndNoMoreThanTwice) {
+  std::atomic<bool> over = false;
+  auto agent = connected();
+  auto asked = ask([&] { return over.load(); });
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(agent->hear(v1::ControllerMessage::kDoctor).has_doctor());
+    agent = connected();
+  }
+  EXPECT_TRUE(eventually([&] { return asked.wait_for(Seconds(0)) == std::future_status::ready; }));
+  over = true;
+  const auto found = asked.get();
+  ASSERT_FALSE(found.at("lyon/pi1"));
+  EXPECT_EQ(found.at("lyon/pi1").error().code, Errc::unavailable);
+  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("broke each time it was asked"));
+}
+
+TEST_F(LinkDoctor, DoesNotAskAnewWhatWasAnsweredTooMuch) {
+  const auto agent = connected();
+  auto asked = ask();
+  const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
+  v1::AgentMessage crowd = answer(request);
+  for (int i = 0; i < 256; ++i)
+    *crowd.mutable_doctor()->add_findings() = crowd.doctor().findings(0);
+  ASSERT_TRUE(agent->say(crowd));
+  const auto found = asked.get();
+  ASSERT_FALSE(found.at("lyon/pi1"));
+  EXPECT_EQ(found.at("lyon/pi1").error().code, Errc::invalid);
+  EXPECT_THAT(found.at("lyon/pi1").error().what, HasSubstr("257 findings"));
+}
+
 TEST_F(LinkDoctor, AsksAnewWhoComesBackMeanwhile) {
   const auto before = connected();
   auto asked = ask();
