@@ -129,50 +129,96 @@ std::string kea(const SnippetFacts& facts) {
 }
 
 bool is_shim(std::string_view loader) { return loader.starts_with("shim/"); }
+/// As far as a name tells: an operator's own file is taken for one.
+bool is_ipxe(std::string_view loader) { return !is_shim(loader) && !loader.starts_with("grub/"); }
 
 /// What a switch that knows one name for all machines needs besides.
 std::string one_name_for_all(const SnippetFacts& facts, std::string_view comment) {
-  std::string out;
-  out += fmt::format("{0} One file for every machine of the pool: here {1}.\n", comment,
-                     one_loader(facts));
-  if (!facts.bios.empty() && one_loader(facts) != facts.bios)
-    out += fmt::format("{} A pool of BIOS machines: {}.\n", comment, facts.bios);
-  if (!facts.uefi_arm64.empty() && one_loader(facts) != facts.uefi_arm64)
-    out += fmt::format("{} A pool of arm64 machines: {}.\n", comment, facts.uefi_arm64);
-  if (is_shim(one_loader(facts)))
-    return out +
-           fmt::format(
-               "{0} It is shim, for Secure Boot: it asks for its GRUB, and that for the rest, by\n"
-               "{0} next-server. No option 60 and no option 43 here.\n",
-               comment);
-  out += fmt::format(
-      "{0} iPXE is given that name again, and asks for it by TFTP: the agent knows it by\n"
-      "{0} how it asks, and answers with its script. No option 60 and no option 43 here.\n",
-      comment);
-  return out;
+  const std::string one = one_loader(facts);
+  if (one.empty()) return fmt::format("{} There is no boot loader to name.\n", comment);
+  std::vector<std::string> named{one};
+  std::string out =
+      fmt::format("{} One file for every machine of the pool: here {}.\n", comment, one);
+  const auto also = [&](std::string_view machines, const std::string& loader) {
+    if (loader.empty() || loader == one) return;
+    out += fmt::format("{} A pool of {} machines: {}.\n", comment, machines, loader);
+    named.push_back(loader);
+  };
+  also("BIOS", facts.bios);
+  also("arm64", facts.uefi_arm64);
+  if (const auto shim = std::find_if(named.begin(), named.end(), is_shim); shim != named.end())
+    out += fmt::format(
+        "{0} {1} is for Secure Boot: it asks for its GRUB, and that for the\n"
+        "{0} rest, by next-server.\n",
+        comment, *shim);
+  if (std::any_of(named.begin(), named.end(), is_ipxe))
+    return out + fmt::format(
+                     "{0} iPXE is given that name again, and asks for it by TFTP: the agent knows "
+                     "it by\n"
+                     "{0} how it asks, and answers with its script. No option 60 and no option 43 "
+                     "here.\n",
+                     comment);
+  return out + fmt::format("{} No option 60 and no option 43 here.\n", comment);
+}
+
+/// A line of a switch's pool; none if there is no file.
+std::string boot_file(std::string_view command, const SnippetFacts& facts) {
+  const std::string one = one_loader(facts);
+  return one.empty() ? "" : fmt::format(" {} {}\n", command, one);
 }
 
 std::string cisco(const SnippetFacts& facts) {
   return fmt::format(
       "! Farboot: Cisco IOS, in the pool of the machines' VLAN (the name LAN is yours).\n{}"
-      "ip dhcp pool LAN\n next-server {}\n bootfile {}\n",
-      one_name_for_all(facts, "!"), facts.address.to_string(), one_loader(facts));
+      "ip dhcp pool LAN\n next-server {}\n{}",
+      one_name_for_all(facts, "!"), facts.address.to_string(), boot_file("bootfile", facts));
 }
 
 std::string h3c(const SnippetFacts& facts) {
   return fmt::format(
       "# Farboot: H3C Comware 7, in the pool of the machines' VLAN (the name lan is yours).\n{}"
-      "dhcp server ip-pool lan\n next-server {}\n bootfile-name {}\n",
-      one_name_for_all(facts, "#"), facts.address.to_string(), one_loader(facts));
+      "dhcp server ip-pool lan\n next-server {}\n{}",
+      one_name_for_all(facts, "#"), facts.address.to_string(), boot_file("bootfile-name", facts));
 }
 
-using Maker = std::string (*)(const SnippetFacts&);
-constexpr std::array<std::pair<std::string_view, Maker>, 6> kKinds{{{"dnsmasq", dnsmasq},
-                                                                    {"isc", isc},
-                                                                    {"kea", kea},
-                                                                    {"openwrt", openwrt},
-                                                                    {"cisco", cisco},
-                                                                    {"h3c", h3c}}};
+struct Kind {
+  std::string_view name;
+  std::string (*make)(const SnippetFacts& facts);  ///< its first line is a comment
+  std::string_view comment;
+};
+constexpr std::array<Kind, 6> kKinds{{{"dnsmasq", dnsmasq, "#"},
+                                      {"isc", isc, "#"},
+                                      {"kea", kea, "//"},
+                                      {"openwrt", openwrt, "#"},
+                                      {"cisco", cisco, "!"},
+                                      {"h3c", h3c, "#"}}};
+
+/// One that means itself in every one of these languages, and ends no string or line.
+bool is_plain(std::string_view loader) {
+  return std::all_of(loader.begin(), loader.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("._/-").find(c) != std::string_view::npos;
+  });
+}
+
+/// Takes out the loaders that are not plain. For which machines: a comment line for each.
+std::string leave_out(SnippetFacts& facts, std::string_view comment) {
+  std::string out;
+  const auto look = [&](std::string_view machines, std::string& loader) {
+    if (is_plain(loader)) return;
+    loader.clear();
+    out += fmt::format(
+        "{} {}: left out, for their loader's name has other characters than A-Z a-z 0-9 . _ / -\n",
+        comment, machines);
+  };
+  look("BIOS machines", facts.bios);
+  look("UEFI machines of 32 bits", facts.uefi_ia32);
+  look("UEFI machines", facts.uefi_x64);
+  look("arm64 machines", facts.uefi_arm64);
+  look("UEFI machines that boot by HTTP", facts.http_x64);
+  look("arm64 machines that boot by HTTP", facts.http_arm64);
+  return out;
+}
 
 class EveryLoader final : public dhcp::LoaderSet {
  public:
@@ -218,15 +264,20 @@ SnippetFacts snippet_facts(Ipv4 address, const dhcp::Policy& policy,
 const std::vector<std::string_view>& snippet_kinds() {
   static const std::vector<std::string_view> kinds = [] {
     std::vector<std::string_view> names;
-    for (const auto& [name, make] : kKinds) names.push_back(name);
+    for (const Kind& kind : kKinds) names.push_back(kind.name);
     return names;
   }();
   return kinds;
 }
 
 Result<std::string> snippet(std::string_view kind, const SnippetFacts& facts) {
-  for (const auto& [name, make] : kKinds)
-    if (name == kind) return make(facts);
+  for (const Kind& each : kKinds) {
+    if (each.name != kind) continue;
+    SnippetFacts plain = facts;
+    const std::string left_out = leave_out(plain, each.comment);
+    std::string text = each.make(plain);
+    return text.insert(text.find('\n') + 1, left_out);
+  }
   return fail(Errc::not_found, "snippet {}: want one of {}", printable(kind, 40),
               fmt::join(snippet_kinds(), ", "));
 }

@@ -33,7 +33,8 @@ SnippetFacts snippet_facts(Ipv4 address, const dhcp::Policy& policy,
 
 /// dnsmasq, isc, kea, openwrt, cisco, h3c
 const std::vector<std::string_view>& snippet_kinds();
-/// Errors: not_found, naming the kinds there are.
+/// A loader's name that could mean something else there is left out, and a comment says for which
+/// machines. Errors: not_found, naming the kinds there are.
 Result<std::string> snippet(std::string_view kind, const SnippetFacts& facts);
 
 }  // namespace farboot::doctor

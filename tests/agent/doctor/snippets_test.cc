@@ -145,7 +145,42 @@ TEST(Snippets, LeadFirmwareToShim) {
   for (const char* const kind : {"cisco", "h3c"})
     EXPECT_THAT(text_of(kind, shim),
                 AllOf(HasSubstr("next-server 10.4.0.2\n"), HasSubstr(" shim/shimx64.efi\n"),
-                      HasSubstr("Secure Boot"), Not(HasSubstr("answers with its script"))));
+                      HasSubstr(" shim/shimx64.efi is for Secure Boot"),
+                      HasSubstr("BIOS machines: undionly.kpxe.\n"),
+                      HasSubstr("answers with its script. No option 60")));
+}
+
+TEST(Snippets, SayOfEachLoaderOnlyWhatItDoes) {
+  SnippetFacts only = facts_where("grub", "", kWithShim);
+  ASSERT_EQ(only.uefi_x64, "grub/grubx64.efi");
+  EXPECT_THAT(text_of("cisco", only), HasSubstr("answers with its script")) << "BIOS has iPXE";
+  only.bios.clear(), only.uefi_arm64.clear();
+  for (const char* const kind : {"cisco", "h3c"})
+    EXPECT_THAT(text_of(kind, only),
+                AllOf(HasSubstr(" grub/grubx64.efi\n"), Not(HasSubstr("iPXE")),
+                      Not(HasSubstr("Secure Boot")), HasSubstr(" No option 60 and no option 43")));
+  only.uefi_x64 = "shim/shimx64.efi";
+  for (const char* const kind : {"cisco", "h3c"})
+    EXPECT_THAT(text_of(kind, only), AllOf(HasSubstr("Secure Boot"), Not(HasSubstr("iPXE")),
+                                           HasSubstr(" No option 60 and no option 43")));
+}
+
+TEST(Snippets, HoldNoNameThatCouldMeanMore) {
+  for (const char* const name : {"a b.efi", "x.efi\nevil", "a\"b", "a'b", "a,b", "a$b", "a;b", "ä"})
+    for (const std::string_view kind : snippet_kinds()) {
+      SCOPED_TRACE(fmt::format("{} {}", kind, name));
+      SnippetFacts odd = facts();
+      odd.uefi_x64 = odd.http_x64 = name;
+      const std::string text = text_of(kind, odd);
+      EXPECT_THAT(text, AllOf(Not(HasSubstr(name)), HasSubstr("undionly.kpxe"),
+                              HasSubstr(" UEFI machines: left out, for their loader's name")));
+      EXPECT_THAT(text, Not(HasSubstr("snponly.efi")));
+    }
+  SnippetFacts none = facts();
+  none.bios = none.uefi_ia32 = none.uefi_x64 = none.uefi_arm64 = "a b";
+  for (const char* const kind : {"cisco", "h3c"})
+    EXPECT_THAT(text_of(kind, none),
+                AllOf(HasSubstr("There is no boot loader to name.\n"), Not(HasSubstr("bootfile"))));
 }
 
 TEST(Snippets, SaysWhichKindsThereAre) {
@@ -160,7 +195,9 @@ std::vector<SnippetFacts> all_facts() {
   SnippetFacts few = facts();
   few.uefi_ia32.clear(), few.uefi_arm64.clear(), few.http_arm64.clear();
   few.http_port = 8080;
-  return {facts(), few, facts_where("shim", "", kWithShim)};
+  SnippetFacts odd = facts();
+  odd.uefi_x64 = odd.http_x64 = "a\"b.efi";
+  return {facts(), few, facts_where("shim", "", kWithShim), odd};
 }
 
 class SnippetsForPrograms : public testing::Test {
