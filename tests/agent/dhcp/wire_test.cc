@@ -246,6 +246,40 @@ TEST_F(DhcpServerOnAWire, HoldsNothingAgainstAnotherPxeServerWhereItOnlyWatches)
       << "that server may be what boots the machines there";
 }
 
+/// What would be answered is counted; on the wire there is nothing, neither for a broadcast nor for
+/// who asks a boot server or through a relay.
+TEST_F(DhcpServerOnAWire, SaysNothingWhereItOnlyWatches) {
+  DhcpServerOptions options;
+  options.mode = DhcpMode::observe;
+  serve(options);
+  const UdpClient client = this->client(), relay = this->client(67);
+  std::uint64_t asked = 0;
+  const auto is_observed = [&] {
+    ++asked;
+    EXPECT_TRUE(eventually([&] { return served_->counters().received == asked; }));
+    EXPECT_EQ(served_->counters().observed, asked);
+  };
+  client.send(golden_bytes("edk2_x64_discover"), Ipv4::broadcast(), 67);
+  is_observed();
+  client.send(golden_bytes("edk2_x64_4011_request"), kServer, 4011);
+  is_observed();
+  relay.send(relayed_request(), kServer, 67);
+  is_observed();
+  // Packets of one sender stay in order: behind an answer, this one would come second.
+  const UdpClient echo(kServer, 5000);
+  const Bytes mark{1};
+  for (const UdpClient* each : {&client, &relay}) {
+    echo.send(mark, kClient, each->port());
+    auto message = each->receive();
+    if (message && message->from == kClient) message = each->receive();  // its own, looped back
+    ASSERT_TRUE(message);
+    EXPECT_EQ(to_hex(message->bytes), to_hex(mark)) << "from port " << message->from_port;
+    EXPECT_FALSE(each->waiting());
+  }
+  const auto counters = served_->counters();
+  EXPECT_EQ(counters.offers + counters.acks, 0U);
+}
+
 TEST_F(DhcpServerOnAWire, IsNoForeignServerToItself) {
   serve();
   const UdpClient client = this->client();
