@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/agent/tftp/served.h"
+#include "tests/support/eventually.h"
 
 namespace farboot {
 namespace {
@@ -78,6 +79,42 @@ TEST_P(TftpBounds, MakesRoomAmongThoseThatNeverAnswered) {
   EXPECT_EQ(fetch(honest, served, "small"), FakeTftpFile::bytes_of(10));
   acknowledge(busy, *first, 1);
   EXPECT_LE(served.sessions(), 3U);
+}
+
+/// Nobody who has begun gives way, and whoever finds no place hears no ERROR: firmware would give
+/// up, where its next try may find one.
+TEST_P(TftpBounds, DropsWhoFindsNoPlaceUntilThereIsOne) {
+  TftpServerOptions options = options_;
+  options.sessions_max = 2;
+  options.timing.first_resend = Seconds(3600);
+  ServedTftp served(options);
+  std::vector<std::unique_ptr<UdpClient>> busy;
+  std::vector<UdpMessage> first;
+  for (int i = 0; i < 2; ++i) {
+    busy.push_back(std::make_unique<UdpClient>());
+    busy.back()->send(read_request("big"), kLocal, served.port());
+    const auto message = busy.back()->receive();
+    ASSERT_TRUE(message);
+    first.push_back(*message);
+    acknowledge(*busy.back(), *message, 1);
+    ASSERT_TRUE(busy.back()->receive());  // the second block: its answer has come
+  }
+  const UdpClient late;
+  for (std::uint64_t tries = 1; tries <= 3; ++tries) {
+    late.send(read_request("small"), kLocal, served.port());
+    ASSERT_TRUE(eventually([&] { return served.counters().requests == 2 + tries; }));
+    EXPECT_EQ(served.counters().dropped, tries);
+    EXPECT_FALSE(late.waiting()) << "neither data nor an ERROR";
+  }
+  EXPECT_EQ(served.counters().refused, 0U);
+  EXPECT_EQ(served.counters().displaced, 0U);
+  EXPECT_EQ(served.sessions(), 2U);
+  busy[0]->send(tftp::encode_error(tftp::ErrorCode::undefined, "enough"), kLocal,
+                first[0].from_port);
+  ASSERT_TRUE(eventually([&] { return served.sessions() == 1; }));
+  EXPECT_EQ(fetch(late, served, "small"), FakeTftpFile::bytes_of(10));
+  acknowledge(*busy[1], first[1], 2);
+  EXPECT_TRUE(busy[1]->receive()) << "the other one goes on";
 }
 
 TEST_P(TftpBounds, CountsLinesThatStrangersCause) {
