@@ -1,6 +1,7 @@
 // Entries that load more, or something else, than a kernel of their image.
 #include <gtest/gtest.h>
 
+#include "agent/http/find_file.h"
 #include "tests/agent/boot/boot_service_fixture.h"
 #include "tests/support/golden.h"
 
@@ -177,6 +178,33 @@ TEST_F(ToolsTest, AnswersBeforeAnyLanguage) {
   const auto local = bench->run(boot->answer_entry(stranger, "local", kServer));
   ASSERT_TRUE(local);
   EXPECT_TRUE(std::holds_alternative<LocalAnswer>(local->answer));
+}
+
+// The script names the picture by the address the client reached us by, and what it names there is
+// what HTTP finds under it.
+TEST_F(ToolsTest, ShowsThePictureOfTheMenu) {
+  Release release = testing::centos_release(7, bench->put_tree(10));
+  release.assets = put({"bg.png", "pictures/dark bg.png"});
+  bench->activate(release);
+  EXPECT_EQ(script(bios()).find("\nconsole "), std::string::npos) << "no picture was chosen";
+  for (const char* picture : {"bg.png", "pictures/dark bg.png"}) {
+    SCOPED_TRACE(picture);
+    ++release.number;
+    release.menu.picture = picture;
+    bench->activate(release);
+    const std::string text = script(bios());
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(
+        text, found, std::regex("\nconsole [^\n]*--picture " + kServer + "(/a/[^ ]+) \\|\\|\n")))
+        << text;
+    EXPECT_LT(found.position(), static_cast<std::ptrdiff_t>(text.find("\nmenu "))) << "before it";
+    const auto target = parse_target(found[1].str());
+    ASSERT_TRUE(target);
+    const CatalogFile file = find_file(bench->catalog, find_route(*target));
+    ASSERT_NE(file.entry, nullptr) << found[1];
+    EXPECT_EQ(file.manifest, *release.assets);
+    EXPECT_EQ(file.entry->path, picture);
+  }
 }
 
 TEST_F(ToolsTest, ShowsMenusInTheMenu) {
