@@ -23,12 +23,14 @@ def typed(text):
     return ",".join([names.get(letter, letter) for letter in text] + ["ret"])
 
 
-class Menu(LabCase):
+class MenuCase(LabCase):
+    FLEET = FLEET
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         folder = os.path.join(cls.work, "fleet")
-        fleet.write(os.path.join(folder, "fleet.yaml"), FLEET)
+        fleet.write(os.path.join(folder, "fleet.yaml"), cls.FLEET)
         fleet.write(os.path.join(folder, "sites", "lyon.yaml"), "labels: {}\n")
         cls.stage = cls.enterClassContext(cls.make_stage())
         cls.stage.bring_up(cls.tree.iso, folder)
@@ -54,6 +56,8 @@ class Menu(LabCase):
         self.run_machine(machine)
         return [e["entry"] for e in self.stage.agent.daemon.events("boot.chosen") if e["mac"] == mac]
 
+
+class Menu(MenuCase):
     def test_keys_escape_and_timer(self):
         """The shell by its key and back; out by ESC and back; then nobody touches it: the default. Last, the local disk."""
         chosen = self.talk("52:54:00:65:00:21", *MENU, ("keys", "s"), "iPXE> ", ("keys", typed("exit")), *MENU, ("keys", "esc"),
@@ -77,3 +81,26 @@ class Menu(LabCase):
         """The same by snponly.efi; its local disk is what the firmware tries next."""
         self.talk("52:54:00:65:00:24", *MENU, ("keys", "s"), "iPXE> ", ("keys", typed("exit")), *MENU, ("keys", "esc"),
                   "Press M for the menu", ("keys", "m"), *MENU, ("keys", "l"), "BdsDxe: failed to start Boot0001", firmware="uefi")
+
+
+class SubMenus(MenuCase):
+    """Menus in the menu."""
+    FLEET = """menu:
+  title: "Menu of {{site.name}}"
+  timeout: 8
+  default: shell
+  entries:
+    - shell
+    - {menu: tools, title: Tools, key: t, entries: ["- Of the house", {menu: more, title: More, key: m, entries: [disk]}, centos7]}
+entries:
+  centos7: {title: CentOS 7, image: centos7@1708, key: c, args: "no_timer_check console=ttyS0"}
+  shell: {kind: shell, title: iPXE shell}
+  disk: {kind: local, title: The local disk, key: l}
+"""
+
+    def test_in_back_and_an_entry(self):
+        """In by key, two deep; back by ENTER; left alone, which is back in the first menu; in again, and an entry by its key."""
+        first, tools = ["Menu of lyon", "iPXE shell", "Tools >"], ["< Back", "Of the house", "More >", "CentOS 7"]
+        chosen = self.talk("52:54:00:65:00:26", *first, ("keys", "t"), *tools, ("keys", "m"), "< Back", "The local disk", ("keys", "ret"),
+                           *tools, *first, ("keys", "t"), *tools, ("keys", "c"), "Linux version")
+        self.assertEqual(chosen, ["centos7"])
