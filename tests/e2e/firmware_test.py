@@ -1,11 +1,15 @@
 """Firmware of other kinds, each as far as it is meant to come: docs/firmware.md has the table."""
 import os
 import re
+import struct
+import zlib
 
+from farboot_lab import fleet
 from farboot_lab.case import LabCase, Setup
 from farboot_lab.wait import wait_for
 
 HTTP_MAC = "52:54:00:65:00:03"
+EMBED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "ipxe", "embed.ipxe")
 
 
 class HttpBoot(LabCase):
@@ -136,3 +140,43 @@ class Switch(LabCase):
     def test_uefi(self):
         loader, script = self.installs("uefi", "52:54:00:65:00:09", "snponly.efi")
         self.assertGreater(loader, script, "first the loader, then its script by the same name")
+
+
+def png(width, height):
+    """A picture, grey all over."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = (b"\0" + b"\x40" * width) * height
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Embedded(LabCase):
+    """No proxyDHCP, and a DHCP server that knows nothing of us: the operator's iPXE has a script in it that names the agent."""
+    MAC = "52:54:00:65:00:0a"
+    FLEET = """variables: {timezone: Asia/Shanghai}
+menu: {title: "Menu of {{site.name}}", default: disk, picture: start.png, entries: [centos7, "-", "- Tools", shell, disk]}
+entries:
+  centos7: {title: CentOS 7, key: c, image: centos7@1708, kickstart: base, args: "no_timer_check console=tty0 console=ttyS0"}
+  shell: {kind: shell, title: iPXE shell, key: s}
+  disk: {kind: local, title: The local disk, key: l}
+"""
+
+    def test_menu_to_an_install(self):
+        """Debian 12's iPXE has no `console` command: the menu's picture fails, and the menu comes all the same."""
+        folder = self.make_fleet()
+        fleet.write(os.path.join(folder, "fleet.yaml"), self.FLEET)
+        os.makedirs(os.path.join(folder, "assets"))
+        with open(os.path.join(folder, "assets", "start.png"), "wb") as file:
+            file.write(png(1024, 768))
+        stage = self.enterContext(self.make_stage(agent_settings='dhcp_mode = "off"\n'))
+        stage.bring_up(self.tree.iso, folder)
+        with open(EMBED, encoding="utf-8") as file:
+            fleet.write(script := os.path.join(stage.work, "embed.ipxe"), file.read().replace("@SERVER@", stage.net.pi))
+        menu = ["console: command not found", "Menu of lyon", "CentOS 7", "Tools", "iPXE shell", "The local disk"]
+        self.run_machine(self.machine(
+            stage, "embed", self.MAC, firmware="bios-embed", script=script, order="net", reset="stop", keys=["The local disk=c"],
+            expect=[rf"http://{stage.net.pi}/boot.ipxe\.\.\. ok", *menu, *self.installed_and_booted()[:-1]]))
+        chosen = [(e["entry"], e["mac"]) for e in stage.agent.daemon.events("boot.chosen")]
+        self.assertEqual(chosen, [("centos7", self.MAC)])
+        self.assertEqual(stage.agent.daemon.events("dhcp.answered") + stage.agent.daemon.events("tftp.sent"), [])

@@ -9,6 +9,7 @@ Leaves in --out: NAME.serial (raw console), NAME.json (seconds at which each reg
 
 firmware  bios       SeaBIOS + QEMU's iPXE option ROM (it IS iPXE: sends option 175 and user class, speaks HTTP)
           bios-plain SeaBIOS + the option ROM given by --rom (PXE only, does not say it is iPXE)
+          bios-embed SeaBIOS, no option ROM: Debian's ipxe.lkrn, with the script of --script as if built into it
           uefi       OVMF, no option ROM: EDK2's own PXE stack (TFTP only)
           uefi-http  OVMF, PXE off where the build can do that: EDK2's own HTTP boot
           uefi-sb    OVMF with Secure Boot on and Microsoft's keys; uefi-sb-http likewise
@@ -29,7 +30,7 @@ import tempfile
 import threading
 import time
 
-FIRMWARES = ("bios", "bios-plain", "uefi", "uefi-http", "uefi-sb", "uefi-sb-http", "arm64", "arm64-http", "uboot")
+FIRMWARES = ("bios", "bios-plain", "bios-embed", "uefi", "uefi-http", "uefi-sb", "uefi-sb-http", "arm64", "arm64-http", "uboot")
 # Terminal escapes are taken out so that menus drawn by firmware can be matched as text.
 ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][0-9A-B]|[\x00\r]")
 TEXT_MAX = 300_000
@@ -52,6 +53,7 @@ def arguments(argv=None):
     add("--serial-number", default="")
     add("--firmware", default="bios", choices=FIRMWARES)
     add("--rom", help="option ROM file for the NIC")
+    add("--script", help="iPXE script of bios-embed")
     add("--nic", default="virtio-net-pci")
     add("--disk", help="image file; created (sparse) if it does not exist")
     add("--disk-size", default="4G")
@@ -122,6 +124,8 @@ class Machine:
             q += ["-uuid", o.uuid]
         if o.serial_number:
             q += ["-smbios", f"type=1,serial={o.serial_number},manufacturer=Lab,product=Netboot"]
+        if o.firmware == "bios-embed":
+            q += ["-kernel", "/usr/lib/ipxe/ipxe.lkrn", "-initrd", o.script]
         q += self.network() + self.storage()
         if o.reset != "warm":
             q += ["-no-reboot"]
