@@ -76,15 +76,18 @@ class Tools(LabCase):
         cls.stage.bring_up(cls.iso, folder, image="win11", tag="24h2",
                            loaders=["/usr/lib/ipxe", loaders, os.path.join(Setup.packages, MEMTEST)])
 
-    def choose(self, key, mac, expect, **more):
+    def choose(self, key, mac, expect, timeout=200, **more):
         name = self.id().rsplit(".", 1)[-1]
         menus = ["Menus of lyon", "The tools", "Tools of lyon", "Windows PE"]
-        self.run_machine(self.machine(self.stage, name, mac, order="net", timeout=200, expect=[*menus, *expect],
+        self.run_machine(self.machine(self.stage, name, mac, order="net", timeout=timeout, expect=[*menus, *expect],
                                       keys=["The tools=t", f"Windows PE={key}"], **more))
         return [e["entry"] for e in self.stage.agent.daemon.events("boot.chosen") if e["mac"] == mac]
 
     def test_memtest(self):
         self.assertEqual(self.choose("m", "52:54:00:65:00:31", [r"Memtest86\+ v\d"], mem=256), ["memtest"])
+
+    def test_memtest_uefi(self):
+        self.assertEqual(self.choose("m", "52:54:00:65:00:33", [r"Memtest86\+ v\d"], firmware="uefi", mem=256, timeout=400), ["memtest"])
 
     def test_winpe(self):
         of = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
