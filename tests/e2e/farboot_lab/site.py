@@ -185,6 +185,7 @@ class Stage:
         self.controller = Controller(self.programs, work, self.net.wan_netns)
         self.agent = Agent(self.programs, work, self.net, settings=agent_settings)
         self.site = site
+        self.said_of_loaders = None
 
     def __enter__(self):
         return self
@@ -213,10 +214,10 @@ class Stage:
 
     def bring_up(self, source, fleet, image="centos7", tag="1708", loaders=()):
         """The operator's whole walk: import, apply, enrol, roll out, until the site serves the release. `loaders`: words for
-        `farboot loader import`, as a folder."""
+        `farboot loader import`, as a folder; what it answered is in `said_of_loaders`."""
         cli = self.start_controller().cli
         cli("image", "import", source, "--name", image, "--tag", tag)
-        cli("loader", "import", *loaders)
+        self.said_of_loaders = cli("loader", "import", *loaders)
         cli("apply", fleet)
         self.enroll_agent()
         self.roll_out("r1")

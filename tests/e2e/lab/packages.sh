@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # packages.sh FOLDER PACKAGE...: Debian packages that a test reads but nobody should have installed, each unpacked into
-# FOLDER/PACKAGE. SUITE/PACKAGE is one of another suite than the machine's; if it does not come, its test skips. ./dev deps
-# calls this. A second run does nothing; two at once wait for each other.
+# FOLDER/PACKAGE. SUITE/PACKAGE is one of another suite than the machine's; if it does not come, its test skips.
+# SUITE/PACKAGE.deb is not unpacked: the file itself. ./dev deps calls this. A second run does nothing; two at once wait for
+# each other.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 shift
@@ -13,7 +14,7 @@ exec 9>"$folder/lock"
 flock 9
 missing=() other=()
 for package in "$@"; do
-  [ -f "$folder/$package/unpacked" ] || case $package in
+  [ -f "$folder/$package/unpacked" ] || [ -f "$folder/$package" ] || case $package in
     */*) other+=("$package") ;;
     *) missing+=("$package") ;;
   esac
@@ -63,8 +64,11 @@ for package in "${other[@]}"; do
   suite=${package%%/*} name=${package#*/}
   [ -z "$(find "$folder" -maxdepth 1 -name "$suite.absent" -mmin -1440)" ] || continue
   echo "packages: fetching $name of $suite" >&2
-  if { [ -d "$w/$suite" ] || suite_apt "$suite" update; } && suite_apt "$suite" download "$name"; then
-    unpack "$name"_*.deb "$package"
+  if { [ -d "$w/$suite" ] || suite_apt "$suite" update; } && suite_apt "$suite" download "${name%.deb}"; then
+    case $name in
+      *.deb) mkdir -p "$folder/$suite" && mv "${name%.deb}"_*.deb "$folder/$package" ;;
+      *) unpack "$name"_*.deb "$package" ;;
+    esac
   else
     echo "packages: $name of $suite did not come: tests that need it are left out" >&2
     touch "$folder/$suite.absent"
