@@ -17,7 +17,8 @@ deps_demo="qemu-system-x86 qemu-utils seabios ovmf ipxe ipxe-qemu dnsmasq-base i
 deps_e2e="tftp-hpa atftp aria2 wget dnf qemu-system-arm qemu-efi-aarch64 u-boot-qemu"
 # Read by tests, installed on nobody's machine: unpacked into build/lab/packages, a .deb as it is.
 deps_read="dracut-core dracut-network debian-installer-12-netboot-amd64 debian-installer-12-netboot-arm64 shim-signed
-  grub-efi-amd64-signed trixie/shim-signed trixie/grub-efi-amd64-signed trixie/ipxe.deb memtest86+"
+  grub-efi-amd64-signed trixie/shim-signed trixie/grub-efi-amd64-signed trixie/ipxe.deb memtest86+ ovmf-ia32
+  grub-efi-ia32-bin"
 deps_package="dpkg-dev lintian file systemd-container systemd mmdebstrap crossbuild-essential-arm64 qemu-user-static"
 deps_bench="nginx-light tftpd-hpa" # and atftpd and perfdhcp, see below
 

@@ -122,6 +122,25 @@ class SignedPair(LabCase):
         self.assertEqual(sent[:3], ["shim/shimx64.efi", "grubx64.efi", "grub/grub.cfg"])
 
 
+class Ia32(LabCase):
+    """UEFI of 32 bits on a machine of 64, GRUB that nobody signed: by TFTP alone, for its image has no HTTP."""
+    MAC = "52:54:00:65:00:15"
+
+    def test_grub(self):
+        ovmf, grub = (os.path.join(Setup.packages, name) for name in ("ovmf-ia32/usr/share/OVMF",
+                                                                      "grub-efi-ia32-bin/usr/lib/grub/i386-efi/monolithic"))
+        if not os.path.isdir(ovmf) or not os.path.isdir(grub):
+            self.skipTest("ovmf-ia32 or grub-efi-ia32-bin did not come from the package mirror")
+        stage = self.enterContext(self.make_stage(boot_file=""))        # GRUB 2.06 asks the server of the lease
+        stage.bring_up(self.tree.iso, self.make_fleet(hosts={"web7": self.MAC}, variables="{loader: grub}"), loaders=[grub])
+        self.run_machine(self.machine(stage, "ia32", self.MAC, firmware="uefi32", ovmf=ovmf, order="net", reset="stop", timeout=300,
+                                      serial_number="LAB-0015", expect=["Farboot: centos7 of release r1", *self.installed_and_booted()[:-1]]))
+        self.assertEqual([e["boot"] for e in stage.agent.daemon.events("boot.decided")], ["entry"])
+        sent = [e["path"] for e in stage.agent.daemon.events("tftp.sent")]
+        self.assertEqual(sent[:2], ["grub/grubia32.efi", "grub/grub.cfg"])
+        self.assertEqual([os.path.basename(path) for path in sent[2:]], ["i386-efi.grub", "vmlinuz", "initrd.img"])
+
+
 class Switch(LabCase):
     """No proxyDHCP: the site's switch names us and one file, whoever asks. iPXE asks too, and is told the same file."""
 

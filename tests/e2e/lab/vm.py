@@ -13,6 +13,7 @@ firmware  bios       SeaBIOS + QEMU's iPXE option ROM (it IS iPXE: sends option 
           uefi       OVMF, no option ROM: EDK2's own PXE stack (TFTP only)
           uefi-http  OVMF, PXE off where the build can do that: EDK2's own HTTP boot
           uefi-sb    OVMF with Secure Boot on and Microsoft's keys; uefi-sb-http likewise
+          uefi32     OVMF for i386, of the folder given by --ovmf, with EDK2's own PXE stack
           arm64      AAVMF on qemu 'virt', EDK2's own PXE stack; arm64-http likewise
           uboot      U-Boot for arm64 on qemu 'virt'
 """
@@ -30,7 +31,8 @@ import tempfile
 import threading
 import time
 
-FIRMWARES = ("bios", "bios-plain", "bios-embed", "uefi", "uefi-http", "uefi-sb", "uefi-sb-http", "arm64", "arm64-http", "uboot")
+FIRMWARES = ("bios", "bios-plain", "bios-embed", "uefi", "uefi-http", "uefi-sb", "uefi-sb-http", "uefi32", "arm64", "arm64-http",
+             "uboot")
 # Terminal escapes are taken out so that menus drawn by firmware can be matched as text.
 ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][0-9A-B]|[\x00\r]")
 TEXT_MAX = 300_000
@@ -54,6 +56,7 @@ def arguments(argv=None):
     add("--firmware", default="bios", choices=FIRMWARES)
     add("--rom", help="option ROM file for the NIC")
     add("--script", help="iPXE script of bios-embed")
+    add("--ovmf", help="folder of uefi32's firmware")
     add("--nic", default="virtio-net-pci")
     add("--disk", help="image file; created (sparse) if it does not exist")
     add("--disk-size", default="4G")
@@ -107,16 +110,19 @@ class Machine:
             q += ["-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"] if o.firmware == "uboot" else self.flash("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd")
         else:
             # graphics=off makes SeaBIOS copy its (and iPXE's) text screen to the serial port as well.
-            secure = o.firmware.startswith("uefi-sb")
+            secure = o.firmware.startswith("uefi-sb") or o.firmware == "uefi32"     # Debian's for i386 has it too, without keys
             q += ["-machine", "q35" + (",graphics=off" if o.firmware.startswith("bios") else ",smm=on" if secure else ""),
                   "-cpu", o.cpu, "-device", "VGA", "-boot", "reboot-timeout=3000"]
             if secure:      # the variables can be written in system management mode only
                 q += ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
-                q += self.flash("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+                if o.firmware == "uefi32":
+                    q += self.flash(f"{o.ovmf}/OVMF32_CODE_4M.secboot.fd", f"{o.ovmf}/OVMF32_VARS_4M.fd")
+                else:
+                    q += self.flash("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
             elif o.firmware.startswith("uefi"):
                 q += self.flash(first("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd"),
                                 first("/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
-        if o.firmware in ("uefi", "uefi-sb") or o.firmware.endswith("-http"):  # the site has no IPv6: OVMF would wait minutes for it
+        if o.firmware in ("uefi", "uefi-sb", "uefi32") or o.firmware.endswith("-http"):  # the site has no IPv6: OVMF would wait minutes for it
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
         if o.firmware.endswith("-http"):
             q += ["-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n"]
