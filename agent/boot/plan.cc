@@ -9,6 +9,7 @@
 #include "agent/boot/render.h"
 #include "agent/boot/values.h"
 #include "agent/catalog/any_case.h"
+#include "common/content/spelling.h"
 #include "common/template/template.h"
 
 namespace farboot {
@@ -21,13 +22,6 @@ ValueSource source_of(const PlanFrame& frame) {
 
 std::string below(const Digest& manifest, std::string_view path) {
   return fmt::format("t/{}/{}", manifest, path);
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool same_folded(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 /// WinPE's files by the names wimboot knows them by, and where discs have them; only boot.wim is a

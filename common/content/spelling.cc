@@ -9,12 +9,12 @@ namespace {
 
 char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+}  // namespace
+
 bool same_folded(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](char x, char y) { return fold(x) == fold(y); });
 }
-
-}  // namespace
 
 void Spelling::look(std::string_view name) {
   if (name == path_)

@@ -10,6 +10,9 @@
 
 namespace farboot {
 
+/// Equal but for the case of ASCII letters.
+bool same_folded(std::string_view a, std::string_view b);
+
 /// Looks at the names of a tree, one at a time. Case is that of ASCII letters.
 class Spelling {
  public:

@@ -24,11 +24,8 @@ Result<void> find(const Manifest& tree, std::string_view path) {
 
 /// wimboot knows its files in any case, and so agents take an entry's own for the image's.
 bool has_own_boot_wim(const BootEntry& entry) {
-  return std::any_of(entry.files.begin(), entry.files.end(), [](const auto& file) {
-    Spelling spelling("boot.wim");
-    spelling.look(file.first);
-    return spelling.meant().has_value();
-  });
+  return std::any_of(entry.files.begin(), entry.files.end(),
+                     [](const auto& file) { return same_folded(file.first, "boot.wim"); });
 }
 
 /// The first that can be told is taken; if there is none, two spellings say more than "not there".
