@@ -30,6 +30,16 @@ class LinkDoctor : public LinkServiceTest {
       return controller_.diagnose({"lyon/pi1"}, given_up);
     });
   }
+  /// An agent whose examination is asked for between its hello and its welcome.
+  std::unique_ptr<HandAgent> connected_while_asked(Looks& looks, std::future<Diagnoses>& asked) {
+    controller_.before_welcome([&] {
+      asked = ask([&] { return looks.count(); });
+      looks.wait_for_another();
+    });
+    auto agent = connected();
+    controller_.before_welcome({});
+    return agent;
+  }
   /// All that the agent said was read, and its link lives on.
   void expect_heard(HandAgent& agent) {
     v1::AgentMessage report;
@@ -144,29 +154,19 @@ TEST_F(LinkDoctor, DoesNotWaitForOneThatIsRevokedMeanwhile) {
 TEST_F(LinkDoctor, AsksNobodyBeforeTheWelcome) {
   Looks looks;
   std::future<Diagnoses> asked;
-  controller_.before_welcome([&] {
-    asked = ask([&] { return looks.count(); });
-    looks.wait_for_another();
-  });
-  const auto agent = connected();
+  const auto agent = connected_while_asked(looks, asked);
   const auto request = agent->hear(v1::ControllerMessage::kDoctor).doctor().request();
   ASSERT_TRUE(agent->say(answer(request)));
   EXPECT_TRUE(asked.get().at("lyon/pi1"));
-  controller_.before_welcome({});
 }
 
 TEST_F(LinkDoctor, SaysOfNoConnectionThatItBrokeWhichDidNot) {
   Looks looks;
   std::future<Diagnoses> asked;
-  controller_.before_welcome([&] {
-    asked = ask([&] { return looks.count(); });
-    looks.wait_for_another();
-  });
-  const auto agent = connected();
+  const auto agent = connected_while_asked(looks, asked);
   agent->hear(v1::ControllerMessage::kDoctor);
   controller_.clock.advance(LinkSettings().doctor_wait);
   EXPECT_EQ(asked.get().at("lyon/pi1").error().what, "not in time");
-  controller_.before_welcome({});
 }
 
 TEST_F(LinkDoctor, AsksOneThatItsExaminationsEndNoMoreThanTwice) {
