@@ -3,8 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,7 +26,6 @@ constexpr Milliseconds kWait{200};
 class TftpSessionPeerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "raw sockets need root";
     auto client = UdpSocket::open({.address = kHere, .port = 0});
     ASSERT_TRUE(client);
     client_.emplace(std::move(*client));
@@ -34,8 +33,12 @@ class TftpSessionPeerTest : public ::testing::Test {
         loop_, {.client = kHere, .client_port = client_->port(), .server = kHere}, 0);
     ASSERT_TRUE(peer);
     peer_ = std::move(*peer);
+  }
+  /// False: the test may send no reports, for it lacks CAP_NET_RAW.
+  bool may_report() {
     raw_.reset(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
-    ASSERT_TRUE(raw_);
+    EXPECT_TRUE(raw_ || errno == EPERM);
+    return static_cast<bool>(raw_);
   }
 
   void send(std::size_t packets) {
@@ -94,12 +97,14 @@ class TftpSessionPeerTest : public ::testing::Test {
 };
 
 TEST_F(TftpSessionPeerTest, EndsWhereNobodyListens) {
-  report(ICMP_PORT_UNREACH);
+  client_.reset();
+  send(1);
   EXPECT_EQ(receive(), TftpArrival::What::gone);
 }
 
 /// A card that was just opened answers no ARP for a moment.
 TEST_F(TftpSessionPeerTest, GoesOnWhereAHostOrItsNetworkIsUnreachable) {
+  if (!may_report()) GTEST_SKIP() << "raw sockets need CAP_NET_RAW";
   for (const std::uint8_t code : {ICMP_NET_UNREACH, ICMP_HOST_UNREACH, ICMP_PROT_UNREACH}) {
     report(code);
     EXPECT_EQ(receive(), TftpArrival::What::silence) << +code;
@@ -108,6 +113,7 @@ TEST_F(TftpSessionPeerTest, GoesOnWhereAHostOrItsNetworkIsUnreachable) {
 
 /// The send hears of the report, which stays in its queue: nothing to read, and awake all the same.
 TEST_F(TftpSessionPeerTest, SleepsAfterAReportThatASendHasHeardOf) {
+  if (!may_report()) GTEST_SKIP() << "raw sockets need CAP_NET_RAW";
   for (const std::uint8_t code : {ICMP_NET_UNREACH, ICMP_PROT_UNREACH, ICMP_SR_FAILED})
     for (const std::size_t packets : {1U, 2U, 20U}) {
       report(code);
